@@ -1,0 +1,1 @@
+//! What may be lost: a small store with time-outs, in this process or in Redis.

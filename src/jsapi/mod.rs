@@ -1,0 +1,1 @@
+//! Signs a page's URL so that `dd.config` accepts it.

@@ -1,0 +1,1 @@
+//! A DingTalk in small: the simulated company that demo, tests and benchmarks sign in to.
