@@ -20,6 +20,7 @@
 pub mod cache;
 pub mod clock;
 pub mod config;
+pub mod database;
 pub mod dingtalk;
 pub mod error;
 pub mod jsapi;

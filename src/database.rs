@@ -1,0 +1,253 @@
+//! What may not be lost: one handle to SQLite, PostgreSQL or MySQL, and what is particular to each.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use migrations::Migrator;
+use sea_orm::sqlx::ConnectOptions as _;
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sea_orm::{
+    AccessMode, ConnectOptions, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr,
+    IsolationLevel, RuntimeErr, SqliteTransactionMode, SqlxSqliteConnector, Statement, TransactionOptions,
+    TransactionTrait,
+};
+use sea_orm_migration::MigratorTrait as _;
+use secrecy::ExposeSecret as _;
+
+use crate::config;
+use crate::error::Error;
+
+/// How long a caller waits for a connection, and how long one piece of work may take.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A piece of work that takes longer is given up: the server is there, but does not answer.
+pub const WORK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The advisory lock that a change of the schema holds; any number that nobody else uses.
+const SCHEMA_LOCK: &str = "7305914225";
+
+/// A handle to the one database of a deployment.
+///
+/// SQLite has one writer by nature, so it gets one writing connection beside its readers: who waits, waits in our
+/// queue and not in SQLite's, where nobody is served in order.
+#[derive(Debug, Clone)]
+pub struct Database {
+    writer: DatabaseConnection,
+    reader: DatabaseConnection,
+}
+
+impl Database {
+    /// Opens the database; for SQLite the file and its folder are made when they are missing.
+    ///
+    /// # Errors
+    /// When the address cannot be understood or nobody answers there.
+    pub async fn open(settings: &config::Database) -> anyhow::Result<Self> {
+        let url = settings.url.expose_secret();
+        if url.starts_with("sqlite:") {
+            return open_sqlite(url, settings.max_connections).await;
+        }
+        let mut options = ConnectOptions::new(url.to_owned());
+        options
+            .max_connections(settings.max_connections.max(2))
+            .min_connections(1)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_timeout(ACQUIRE_TIMEOUT)
+            .idle_timeout(Duration::from_secs(300))
+            .sqlx_logging(false);
+        let connection = sea_orm::Database::connect(options).await.context("the database does not answer")?;
+        Ok(Self { writer: connection.clone(), reader: connection })
+    }
+
+    /// Where to read outside of a transaction.
+    #[must_use]
+    pub fn reader(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// Which of the three it is.
+    #[must_use]
+    pub fn backend(&self) -> DatabaseBackend {
+        self.writer.get_database_backend()
+    }
+
+    /// Begins a transaction that writes. SQLite takes its lock at once; a deferred one fails when it comes to write.
+    /// The servers read what others have committed, so that a row waited for is read as it is afterwards.
+    ///
+    /// # Errors
+    /// When no connection can be had in time.
+    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        let server = self.backend() != DatabaseBackend::Sqlite;
+        self.writer
+            .begin_with_options(TransactionOptions {
+                isolation_level: server.then_some(IsolationLevel::ReadCommitted),
+                access_mode: server.then_some(AccessMode::ReadWrite),
+                sqlite_transaction_mode: (!server).then_some(SqliteTransactionMode::Immediate),
+            })
+            .await
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not, or not in time.
+    pub async fn ping(&self) -> anyhow::Result<()> {
+        tokio::time::timeout(ACQUIRE_TIMEOUT, self.reader.execute_unprepared("SELECT 1"))
+            .await
+            .context("the database does not answer in time")??;
+        Ok(())
+    }
+
+    /// Applies pending migrations under a lock, so that instances which start together do it once.
+    ///
+    /// # Errors
+    /// When a step fails; with PostgreSQL and SQLite nothing of the run is kept then.
+    pub async fn migrate_up(&self, steps: Option<u32>) -> Result<(), DbErr> {
+        let transaction = self.lock_schema().await?;
+        Migrator::up(&transaction, steps).await?;
+        self.unlock_schema(transaction).await
+    }
+
+    /// Takes back the last `steps` migrations.
+    ///
+    /// # Errors
+    /// As for [`Self::migrate_up`].
+    pub async fn migrate_down(&self, steps: u32) -> Result<(), DbErr> {
+        let transaction = self.lock_schema().await?;
+        Migrator::down(&transaction, Some(steps)).await?;
+        self.unlock_schema(transaction).await
+    }
+
+    /// Every migration by name, and whether it is applied. Changes nothing.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn migrations(&self) -> Result<Vec<(String, bool)>, DbErr> {
+        let all = Migrator::get_migration_with_status_read_only(&self.reader).await?;
+        Ok(all
+            .iter()
+            .map(|step| (step.name().to_owned(), step.status() == sea_orm_migration::MigrationStatus::Applied))
+            .collect())
+    }
+
+    /// Closes all connections, so that the last write-ahead log of SQLite is folded in.
+    pub async fn close(self) {
+        let _ = self.writer.close().await;
+        let _ = self.reader.close().await;
+    }
+
+    async fn lock_schema(&self) -> Result<DatabaseTransaction, DbErr> {
+        let transaction = self.begin().await?;
+        match self.backend() {
+            DatabaseBackend::Postgres => {
+                transaction.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({SCHEMA_LOCK})")).await?;
+            }
+            DatabaseBackend::MySql => {
+                let sql = format!("SELECT GET_LOCK('dingtalk-sso-{SCHEMA_LOCK}', 60) AS held");
+                let row = transaction.query_one_raw(Statement::from_string(DatabaseBackend::MySql, sql)).await?;
+                let held: Option<i64> = row.and_then(|row| row.try_get("", "held").ok());
+                if held != Some(1) {
+                    return Err(DbErr::Custom("another instance holds the lock on the schema for a minute".into()));
+                }
+            }
+            _ => {}
+        }
+        Ok(transaction)
+    }
+
+    async fn unlock_schema(&self, transaction: DatabaseTransaction) -> Result<(), DbErr> {
+        if self.backend() == DatabaseBackend::MySql {
+            transaction.execute_unprepared(&format!("DO RELEASE_LOCK('dingtalk-sso-{SCHEMA_LOCK}')")).await?;
+        }
+        transaction.commit().await
+    }
+}
+
+async fn open_sqlite(url: &str, readers: u32) -> anyhow::Result<Database> {
+    let options: SqliteConnectOptions = url.parse().context("the address of the SQLite database")?;
+    let in_memory = url.contains(":memory:");
+    if !in_memory && let Some(folder) = options.get_filename().parent().filter(|folder| !folder.as_os_str().is_empty())
+    {
+        std::fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+    }
+    let options = options
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(ACQUIRE_TIMEOUT)
+        .foreign_keys(true)
+        .disable_statement_logging();
+    let pool = |connections: u32| {
+        SqlitePoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .idle_timeout(None)
+            .max_lifetime(None)
+    };
+    let writer = pool(1).connect_with(options.clone()).await.context("the SQLite database cannot be opened")?;
+    let reader = if in_memory {
+        writer.clone()
+    } else {
+        pool(readers.clamp(1, 8)).connect_lazy_with(options)
+    };
+    Ok(Database {
+        writer: SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
+        reader: SqlxSqliteConnector::from_sqlx_sqlite_pool(reader),
+    })
+}
+
+/// Whether the failure is the database's absence, and not a statement of ours.
+#[must_use]
+pub fn is_away(error: &DbErr) -> bool {
+    match error {
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
+        DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause)) => match &**cause {
+            sea_orm::sqlx::Error::Database(cause) => cause.code().is_some_and(|code| {
+                // PostgreSQL's classes 08 and 53 and 57P0x (connection lost, too many, shutting down), SQLite's full
+                // disk and lost lock (5 busy, 13 full), MySQL's 1040, 1053, 1205.
+                code.starts_with("08")
+                    || code.starts_with("53")
+                    || code.starts_with("57P0")
+                    || matches!(&*code, "5" | "13" | "261" | "517" | "1040" | "1053" | "1205")
+            }),
+            sea_orm::sqlx::Error::Io(_)
+            | sea_orm::sqlx::Error::Tls(_)
+            | sea_orm::sqlx::Error::Protocol(_)
+            | sea_orm::sqlx::Error::PoolTimedOut
+            | sea_orm::sqlx::Error::PoolClosed
+            | sea_orm::sqlx::Error::WorkerCrashed => true,
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// Whether the same transaction may simply be run again: a deadlock or a serialisation that lost.
+#[must_use]
+pub fn is_conflict(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = error else {
+        return false;
+    };
+    cause
+        .as_database_error()
+        .and_then(sea_orm::sqlx::error::DatabaseError::code)
+        .is_some_and(|code| matches!(&*code, "40001" | "40P01" | "1213" | "1020"))
+}
+
+/// What a caller learns of a failed statement.
+#[must_use]
+pub fn fault(error: DbErr) -> Error {
+    if is_away(&error) { Error::Unavailable(error.into()) } else { Error::Internal(error.into()) }
+}
+
+/// Gives work with the database its time limit.
+///
+/// # Errors
+/// The work's own, or [`Error::Unavailable`] when it takes too long.
+pub async fn within_limit<T>(work: impl Future<Output = Result<T, DbErr>>) -> Result<T, Error> {
+    match tokio::time::timeout(WORK_TIMEOUT, work).await {
+        Ok(done) => done.map_err(fault),
+        Err(elapsed) => {
+            Err(Error::Unavailable(anyhow::Error::new(elapsed).context("the database does not answer in time")))
+        }
+    }
+}
