@@ -23,5 +23,7 @@ pub mod config;
 pub mod database;
 pub mod dingtalk;
 pub mod error;
+pub mod http;
 pub mod jsapi;
 pub mod simulator;
+pub mod tokens;

@@ -1,0 +1,210 @@
+//! What all requests share: an id, one log line, the one error shape, bounded bodies, and who is calling.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::middleware::Next;
+use actix_web::web::{Bytes, BytesMut, Data};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, ResponseError};
+use futures_util::StreamExt as _;
+use futures_util::future::LocalBoxFuture;
+use ipnet::IpNet;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::error::Error;
+
+/// The largest body that is read; everything this service is sent is far smaller.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// Under this header the caller finds the id under which the log speaks of the request.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The id of one request, in the log and in error bodies alike.
+#[derive(Debug, Clone, Copy)]
+struct RequestId(Uuid);
+
+impl ResponseError for Error {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.row().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::new(self.status_code())
+    }
+}
+
+/// Answers a failure in the one error shape (product.md section 3).
+fn shape(error: &Error, id: Uuid) -> HttpResponse {
+    let row = error.row();
+    let mut response = HttpResponse::build(error.status_code());
+    response.insert_header((CACHE_CONTROL, "no-store"));
+    if let Some(seconds) = error.retry_after_s() {
+        response.insert_header((RETRY_AFTER, seconds));
+    }
+    if row.status == 401 {
+        response.insert_header((WWW_AUTHENTICATE, "Bearer error=\"invalid_token\""));
+    }
+    response.json(json!({
+        "code": row.code,
+        "error": row.name,
+        "error_description": error.to_string(),
+        "request_id": id.to_string(),
+    }))
+}
+
+/// Gives every request its id, its log line and, where it fails, its answer.
+///
+/// # Errors
+/// None: a failure becomes an answer here.
+pub async fn around(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let id = Uuid::new_v4();
+    request.extensions_mut().insert(RequestId(id));
+    let started = std::time::Instant::now();
+    let mut response = match next.call(request).await {
+        Ok(response) => response.map_into_boxed_body(),
+        Err(error) => return Err(error),
+    };
+    if response.response().error().is_some() || is_bare_refusal(&response) {
+        let status = response.status();
+        let shaped = match response.response().error().and_then(actix_web::Error::as_error::<Error>) {
+            Some(error) => {
+                log_cause(error, id);
+                shape(error, id)
+            }
+            None => shape(&of_status(status), id),
+        };
+        response = response.into_response(shaped);
+    }
+    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response.headers_mut().insert(
+        HeaderName::from_static("x-content-type-options"),
+        HeaderValue::from_static("nosniff"),
+    );
+    let request = response.request();
+    let route = request.match_pattern();
+    let route = route.as_deref().unwrap_or("-");
+    let elapsed = started.elapsed();
+    let status = response.status().as_u16();
+    metrics::counter!("http_requests_total", "route" => route.to_owned(), "status" => status.to_string()).increment(1);
+    metrics::histogram!("http_request_duration_seconds", "route" => route.to_owned()).record(elapsed.as_secs_f64());
+    tracing::info!(
+        target: "request",
+        method = request.method().as_str(),
+        path = request.path(),
+        status,
+        micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+        request_id = %id,
+    );
+    Ok(response)
+}
+
+/// A refusal by the server's own machinery, which has no body of ours.
+fn is_bare_refusal(response: &ServiceResponse) -> bool {
+    matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::PAYLOAD_TOO_LARGE)
+        && response.response().headers().get("content-type").is_none()
+}
+
+fn of_status(status: StatusCode) -> Error {
+    match status {
+        StatusCode::METHOD_NOT_ALLOWED => Error::MethodNotAllowed,
+        StatusCode::NOT_FOUND => Error::NotFound,
+        status if status.is_client_error() => Error::InvalidRequest("the request cannot be read".to_owned()),
+        _ => Error::Internal(anyhow::anyhow!("the server answered {status}")),
+    }
+}
+
+fn log_cause(error: &Error, id: Uuid) {
+    let name = error.row().name;
+    let mut cause = String::new();
+    let mut source = std::error::Error::source(error);
+    while let Some(next) = source {
+        if !cause.is_empty() {
+            cause.push_str(": ");
+        }
+        cause.push_str(&next.to_string());
+        source = next.source();
+    }
+    if cause.is_empty() {
+        tracing::debug!(request_id = %id, error = name, "refused");
+    } else if error.row().status == 500 {
+        tracing::error!(request_id = %id, error = name, cause, "failed");
+    } else {
+        tracing::warn!(request_id = %id, error = name, cause, "failed");
+    }
+}
+
+/// A bounded JSON body, whatever content type the front end wrote: plain `fetch` sends `text/plain`.
+pub struct Body<T>(pub T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(_: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let mut payload = payload.take();
+        Box::pin(async move {
+            let mut body = BytesMut::new();
+            while let Some(chunk) = payload.next().await {
+                let chunk = chunk.map_err(|_| Error::InvalidRequest("the body cannot be read".to_owned()))?;
+                if body.len() + chunk.len() > MAX_BODY_BYTES {
+                    return Err(Error::InvalidRequest(format!("the body is larger than {MAX_BODY_BYTES} bytes")));
+                }
+                body.extend_from_slice(&chunk);
+            }
+            read_json(&body.freeze()).map(Self)
+        })
+    }
+}
+
+fn read_json<T: DeserializeOwned>(body: &Bytes) -> Result<T, Error> {
+    serde_json::from_slice(body).map_err(|fault| {
+        // The text of serde_json may quote what was sent, a code among it: only the place is told.
+        Error::InvalidRequest(format!(
+            "the body is not the JSON that is expected here: see line {}, column {}",
+            fault.line(),
+            fault.column()
+        ))
+    })
+}
+
+/// Which peers speak for others.
+#[derive(Debug, Clone)]
+pub struct TrustedProxies(pub Arc<[IpNet]>);
+
+/// The address of whoever is calling: the last one in `X-Forwarded-For` that no trusted proxy wrote for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ClientAddress(pub IpAddr);
+
+impl FromRequest for ClientAddress {
+    type Error = Error;
+    type Future = std::future::Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let peer = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip());
+        let trusted = request.app_data::<Data<TrustedProxies>>();
+        let trusts = |address: &IpAddr| trusted.is_some_and(|nets| nets.0.iter().any(|net| net.contains(address)));
+        let mut address = peer;
+        if trusts(&peer)
+            && let Some(forwarded) = request.headers().get("x-forwarded-for").and_then(|value| value.to_str().ok())
+        {
+            for hop in forwarded.rsplit(',').map_while(|hop| hop.trim().parse::<IpAddr>().ok()) {
+                address = hop;
+                if !trusts(&hop) {
+                    break;
+                }
+            }
+        }
+        std::future::ready(Ok(Self(address)))
+    }
+}

@@ -1,0 +1,137 @@
+//! One key pair: how it is made, sealed, published and used.
+
+use anyhow::{Context as _, anyhow};
+use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RsaKeyPair,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{DecodingKey, EncodingKey};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::seal::Sealer;
+use super::signing_key;
+use crate::config::Algorithm;
+
+/// A key ready for use.
+pub(super) struct KeyPair {
+    pub(super) kid: String,
+    pub(super) algorithm: Algorithm,
+    pub(super) signing: EncodingKey,
+    pub(super) verifying: DecodingKey,
+    pub(super) public_jwk: Value,
+    pub(super) signs_from: DateTime<Utc>,
+}
+
+impl KeyPair {
+    /// Opens a row of the table.
+    pub(super) fn open(row: &signing_key::Model, sealer: &Sealer) -> anyhow::Result<Self> {
+        let algorithm = algorithm_named(&row.algorithm)?;
+        let private = sealer
+            .open_sealed(&row.kid, &row.sealed_private)
+            .with_context(|| format!("the signing key {} does not open: is secrets.master_key the same?", row.kid))?;
+        let signing = match algorithm {
+            Algorithm::Es256 => EncodingKey::from_ec_der(&private),
+            Algorithm::EdDsa => EncodingKey::from_ed_der(&private),
+            Algorithm::Rs256 => EncodingKey::from_rsa_der(&private),
+        };
+        let jwk: Jwk = serde_json::from_str(&row.public_jwk)?;
+        Ok(Self {
+            kid: row.kid.clone(),
+            algorithm,
+            signing,
+            verifying: DecodingKey::from_jwk(&jwk)?,
+            public_jwk: serde_json::from_str(&row.public_jwk)?,
+            signs_from: row.signs_from,
+        })
+    }
+}
+
+/// Makes a key and seals it.
+pub(super) fn generate(
+    algorithm: Algorithm,
+    generation: i32,
+    sealer: &Sealer,
+    now: DateTime<Utc>,
+) -> anyhow::Result<signing_key::Model> {
+    let (private, mut jwk) = match algorithm {
+        Algorithm::Es256 => {
+            let private = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())?;
+            let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, private.as_ref())
+                .map_err(|rejected| anyhow!("{rejected}"))?;
+            let point = pair.public_key().as_ref();
+            let (x, y) = point.get(1..).and_then(|xy| xy.split_at_checked(32)).context("an uncompressed point")?;
+            (private.as_ref().to_vec(), json!({"crv": "P-256", "kty": "EC", "x": text(x), "y": text(y)}))
+        }
+        Algorithm::EdDsa => {
+            let private = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new())?;
+            let pair = Ed25519KeyPair::from_pkcs8(private.as_ref()).map_err(|rejected| anyhow!("{rejected}"))?;
+            (private.as_ref().to_vec(), json!({"crv": "Ed25519", "kty": "OKP", "x": text(pair.public_key().as_ref())}))
+        }
+        Algorithm::Rs256 => {
+            let pair = RsaKeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048)?;
+            let private: aws_lc_rs::encoding::Pkcs8V1Der<'_> = pair.as_der()?;
+            let public = pair.public_key();
+            let (e, n) = (public.exponent(), public.modulus());
+            (
+                private.as_ref().to_vec(),
+                json!({
+                    "e": text(e.big_endian_without_leading_zero()),
+                    "kty": "RSA",
+                    "n": text(n.big_endian_without_leading_zero()),
+                }),
+            )
+        }
+    };
+    // RFC 7638: the required members alone, in lexical order, which is how serde_json keeps them.
+    let kid = text(&Sha256::digest(jwk.to_string()));
+    if let Some(members) = jwk.as_object_mut() {
+        members.insert("kid".into(), json!(kid));
+        members.insert("alg".into(), json!(name(algorithm)));
+        members.insert("use".into(), json!("sig"));
+    }
+    Ok(signing_key::Model {
+        algorithm: name(algorithm).to_owned(),
+        generation,
+        public_jwk: jwk.to_string(),
+        sealed_private: sealer.seal(&kid, &private)?,
+        kid,
+        created_at: now,
+        signs_from: now,
+        published_until: None,
+    })
+}
+
+/// The JOSE name (RFC 7518 section 3.1, RFC 8037).
+pub(super) const fn name(algorithm: Algorithm) -> &'static str {
+    match algorithm {
+        Algorithm::Es256 => "ES256",
+        Algorithm::EdDsa => "EdDSA",
+        Algorithm::Rs256 => "RS256",
+    }
+}
+
+/// The same, as the library spells it.
+pub(super) const fn jose(algorithm: Algorithm) -> jsonwebtoken::Algorithm {
+    match algorithm {
+        Algorithm::Es256 => jsonwebtoken::Algorithm::ES256,
+        Algorithm::EdDsa => jsonwebtoken::Algorithm::EdDSA,
+        Algorithm::Rs256 => jsonwebtoken::Algorithm::RS256,
+    }
+}
+
+fn algorithm_named(text: &str) -> anyhow::Result<Algorithm> {
+    [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Rs256]
+        .into_iter()
+        .find(|algorithm| name(*algorithm) == text)
+        .with_context(|| format!("a signing key of the unknown algorithm {text}"))
+}
+
+fn text(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}

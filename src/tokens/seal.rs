@@ -1,0 +1,122 @@
+//! What the master key is good for: keys of its own for each purpose, sealing at rest, and message codes.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::{hmac, rand};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::config;
+
+/// Seals with AES-256-GCM and authenticates with HMAC-SHA256, under keys derived from the master key.
+pub struct Sealer {
+    at_rest: LessSafeKey,
+    refresh: hmac::Key,
+}
+
+impl Sealer {
+    /// Takes the configured master key; with SQLite and none configured, the one in the file beside the database,
+    /// which is made (mode 0600) where it is missing.
+    ///
+    /// # Errors
+    /// When there is no key, or its file cannot be read or made.
+    pub fn open(secrets: &config::Secrets, database: &config::Database) -> anyhow::Result<Self> {
+        match &secrets.master_key {
+            Some(key) => Self::new(key),
+            None => Self::new(&key_beside_the_database(database)?),
+        }
+    }
+
+    fn new(master: &SecretString) -> anyhow::Result<Self> {
+        let master = hmac::Key::new(hmac::HMAC_SHA256, master.expose_secret().as_bytes());
+        let derive = |purpose: &str| hmac::sign(&master, purpose.as_bytes());
+        let at_rest = UnboundKey::new(&AES_256_GCM, derive("dingtalk-sso at rest 1").as_ref())
+            .context("the key that seals at rest")?;
+        Ok(Self {
+            at_rest: LessSafeKey::new(at_rest),
+            refresh: hmac::Key::new(hmac::HMAC_SHA256, derive("dingtalk-sso refresh token 1").as_ref()),
+        })
+    }
+
+    /// Seals `plain` so that it opens only under the same `purpose` and master key. The answer is text.
+    ///
+    /// # Errors
+    /// When the machine has no randomness to give.
+    pub fn seal(&self, purpose: &str, plain: &[u8]) -> anyhow::Result<String> {
+        let mut nonce = [0; NONCE_LEN];
+        rand::fill(&mut nonce).context("randomness")?;
+        let mut sealed = plain.to_vec();
+        self.at_rest
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(purpose), &mut sealed)
+            .context("sealing")?;
+        Ok(URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat()))
+    }
+
+    /// Opens what [`Self::seal`] sealed.
+    ///
+    /// # Errors
+    /// When it was sealed under another purpose or master key, or was changed since.
+    pub fn open_sealed(&self, purpose: &str, sealed: &str) -> anyhow::Result<Vec<u8>> {
+        let mut bytes = URL_SAFE_NO_PAD.decode(sealed).context("what is sealed is not base64")?;
+        let Some((nonce, rest)) = bytes.split_first_chunk_mut::<NONCE_LEN>() else { bail!("what is sealed is cut") };
+        let plain = self
+            .at_rest
+            .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(purpose), rest)
+            .context("sealed with another master key, or damaged")?;
+        Ok(plain.to_vec())
+    }
+
+    /// The message code of a refresh token's body.
+    pub(super) fn refresh_code(&self, body: &[u8]) -> [u8; 32] {
+        let mut code = [0; 32];
+        code.copy_from_slice(hmac::sign(&self.refresh, body).as_ref());
+        code
+    }
+
+    /// Whether `code` is that of `body`; takes the same time for every wrong one.
+    pub(super) fn refresh_code_fits(&self, body: &[u8], code: &[u8]) -> bool {
+        hmac::verify(&self.refresh, body, code).is_ok()
+    }
+}
+
+fn key_beside_the_database(database: &config::Database) -> anyhow::Result<SecretString> {
+    let url = database.url.expose_secret();
+    let Some(path) = url.strip_prefix("sqlite:").filter(|path| !path.contains(":memory:")) else {
+        if url.starts_with("sqlite:") {
+            return Ok(SecretString::from(random_text()?));
+        }
+        bail!("secrets.master_key is missing: a database server needs one that all instances share");
+    };
+    let path = path.trim_start_matches("//").split('?').next().unwrap_or_default();
+    let file = PathBuf::from(path).with_extension("master-key");
+    match fs::read_to_string(&file) {
+        Ok(text) if text.trim().len() >= 32 => return Ok(SecretString::from(text.trim().to_owned())),
+        Ok(_) => bail!("{} holds no master key: 32 characters or more", file.display()),
+        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+            return Err(cause).with_context(|| format!("{} cannot be read", file.display()));
+        }
+        Err(_) => {}
+    }
+    let text = random_text()?;
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    let mut handle = options.open(&file).with_context(|| format!("{} cannot be made", file.display()))?;
+    handle.write_all(text.as_bytes()).and_then(|()| handle.sync_all()).context("the master key cannot be kept")?;
+    Ok(SecretString::from(text))
+}
+
+fn random_text() -> anyhow::Result<String> {
+    let mut bytes = [0; 32];
+    rand::fill(&mut bytes).context("randomness")?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
