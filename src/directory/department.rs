@@ -1,0 +1,63 @@
+//! The table of departments.
+
+use chrono::{DateTime, Utc};
+use sea_orm::ActiveValue::Set;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::OnConflict;
+
+/// A row of `departments`.
+#[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "departments")]
+pub struct Model {
+    /// The company.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub corp_id: String,
+    /// DingTalk's id; the root is 1.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: i64,
+    /// Name as DingTalk has it.
+    pub name: String,
+    /// None for the root alone.
+    pub parent_id: Option<i64>,
+    /// The top-level branch.
+    pub root_id: i64,
+    /// The ids from the branch down to this one, as `/10/100/`.
+    pub path: String,
+    /// When this row last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// No relations.
+#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// Every department of the company.
+pub(super) async fn all(db: &impl ConnectionTrait, corp_id: &str) -> Result<Vec<Model>, DbErr> {
+    Entity::find().filter(Column::CorpId.eq(corp_id)).all(db).await
+}
+
+/// Keeps departments as they are now.
+pub(super) async fn upsert(db: &impl ConnectionTrait, mut departments: Vec<Model>) -> Result<(), DbErr> {
+    if departments.is_empty() {
+        return Ok(());
+    }
+    // Sorted, so that two instances lock the rows in one order.
+    departments.sort_by_key(|department| department.id);
+    let rows = departments.into_iter().map(|department| ActiveModel {
+        corp_id: Set(department.corp_id),
+        id: Set(department.id),
+        name: Set(department.name),
+        parent_id: Set(department.parent_id),
+        root_id: Set(department.root_id),
+        path: Set(department.path),
+        updated_at: Set(department.updated_at),
+    });
+    let changed = [Column::Name, Column::ParentId, Column::RootId, Column::Path, Column::UpdatedAt];
+    Entity::insert_many(rows)
+        .on_conflict(OnConflict::columns([Column::CorpId, Column::Id]).update_columns(changed).to_owned())
+        .exec_without_returning(db)
+        .await?;
+    Ok(())
+}

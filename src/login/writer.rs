@@ -1,0 +1,146 @@
+//! Logins that wait for one commit: whatever has arrived while the last transaction ran is written in the next.
+
+use std::collections::HashMap;
+
+use sea_orm::DbErr;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::database::{self, Database};
+use crate::directory::{AdmitError, Directory, Employee, Profile};
+use crate::error::Error;
+use crate::tokens::{Tokens, session};
+
+/// How many logins share a commit at most.
+const BATCH: usize = 256;
+
+/// How many logins may wait; beyond it callers wait to wait.
+const QUEUE: usize = 4096;
+
+/// How often a transaction that lost a deadlock is run again.
+const TRIES: usize = 4;
+
+/// What was stored of a login: no session for an employee who may not sign in.
+pub(super) type Stored = (Employee, Option<session::Model>);
+
+struct Job {
+    profile: Profile,
+    app: String,
+    reply: oneshot::Sender<Result<Stored, Error>>,
+}
+
+/// The way in to the one task that writes logins.
+#[derive(Clone)]
+pub(super) struct Writer(mpsc::Sender<Job>);
+
+struct Desk {
+    database: Database,
+    directory: Directory,
+    tokens: Tokens,
+}
+
+impl Writer {
+    /// Starts the task; it ends when the last handle is gone.
+    pub(super) fn start(database: Database, directory: Directory, tokens: Tokens) -> Self {
+        let (jobs, mut waiting) = mpsc::channel::<Job>(QUEUE);
+        let desk = Desk { database, directory, tokens };
+        tokio::spawn(async move {
+            let mut batch = Vec::with_capacity(BATCH);
+            while waiting.recv_many(&mut batch, BATCH).await > 0 {
+                // Whoever went away meanwhile gets no session.
+                batch.retain(|job| !job.reply.is_closed());
+                desk.write(std::mem::take(&mut batch)).await;
+            }
+        });
+        Self(jobs)
+    }
+
+    /// Stores one login; answers after its commit.
+    pub(super) async fn store(&self, profile: Profile, app: String) -> Result<Stored, Error> {
+        let (reply, answer) = oneshot::channel();
+        let gone = |_| Error::Unavailable(anyhow::anyhow!("the service is stopping"));
+        self.0.send(Job { profile, app, reply }).await.map_err(|_| gone(()))?;
+        answer.await.map_err(|_| gone(()))?
+    }
+}
+
+impl Desk {
+    async fn write(&self, jobs: Vec<Job>) {
+        match self.commit(&jobs).await {
+            Ok(stored) => {
+                for (job, stored) in jobs.into_iter().zip(stored) {
+                    let _ = job.reply.send(Ok(stored));
+                }
+            }
+            // One row that cannot be stored must not take the others with it.
+            Err(cause) if jobs.len() > 1 && !database::is_away(cause.cause()) => {
+                for job in jobs {
+                    let alone = self.commit(std::slice::from_ref(&job)).await;
+                    let _ = job.reply.send(alone.map_err(fault).and_then(only));
+                }
+            }
+            Err(cause) => {
+                let text = format!("{:?}", cause.cause());
+                let mut jobs = jobs.into_iter();
+                if let Some(first) = jobs.next() {
+                    let _ = first.reply.send(Err(fault(cause)));
+                }
+                for job in jobs {
+                    let _ = job.reply.send(Err(Error::Unavailable(anyhow::anyhow!("{text}"))));
+                }
+            }
+        }
+    }
+
+    async fn commit(&self, jobs: &[Job]) -> Result<Vec<Stored>, AdmitError> {
+        let mut tries = 1;
+        loop {
+            let outcome = match tokio::time::timeout(database::WORK_TIMEOUT, self.transaction(jobs)).await {
+                Ok(outcome) => outcome,
+                Err(_) => Err(AdmitError::Update(DbErr::Conn(sea_orm::RuntimeErr::Internal(
+                    "the database does not answer in time".to_owned(),
+                )))),
+            };
+            match outcome {
+                Err(cause) if database::is_conflict(cause.cause()) && tries < TRIES => tries += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn transaction(&self, jobs: &[Job]) -> Result<Vec<Stored>, AdmitError> {
+        let profiles: HashMap<&str, &Profile> =
+            jobs.iter().map(|job| (job.profile.userid.as_str(), &job.profile)).collect();
+        let profiles: Vec<Profile> = profiles.into_values().cloned().collect();
+        let transaction = self.database.begin().await.map_err(AdmitError::Update)?;
+        let employees = self.directory.admit(&transaction, &profiles).await?;
+        let stored: Vec<Stored> = jobs
+            .iter()
+            .filter_map(|job| employees.get(&job.profile.userid).map(|employee| (job, employee)))
+            .map(|(job, employee)| {
+                let session = employee.may_sign_in().then(|| self.tokens.new_session(employee.id.to_string(), &job.app));
+                (employee.clone(), session)
+            })
+            .collect();
+        if stored.len() != jobs.len() {
+            return Err(AdmitError::Insert(DbErr::RecordNotInserted));
+        }
+        let sessions = stored.iter().filter_map(|(_, session)| session.clone()).collect();
+        self.tokens.insert_sessions(&transaction, sessions).await.map_err(AdmitError::Update)?;
+        transaction.commit().await.map_err(AdmitError::Update)?;
+        Ok(stored)
+    }
+}
+
+fn only(stored: Vec<Stored>) -> Result<Stored, Error> {
+    stored.into_iter().next().ok_or_else(|| Error::Internal(anyhow::anyhow!("nothing was stored")))
+}
+
+fn fault(cause: AdmitError) -> Error {
+    match cause {
+        AdmitError::Insert(cause) | AdmitError::Update(cause) if database::is_away(&cause) => {
+            Error::Unavailable(cause.into())
+        }
+        AdmitError::Insert(cause) => Error::EmployeeNotInserted(cause.into()),
+        AdmitError::Update(cause) => Error::EmployeeNotUpdated(cause.into()),
+    }
+}
