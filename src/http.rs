@@ -9,7 +9,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::middleware::Next;
 use actix_web::web::{Bytes, BytesMut, Data};
-use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, ResponseError};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError};
 use futures_util::StreamExt as _;
 use futures_util::future::LocalBoxFuture;
 use ipnet::IpNet;
@@ -24,10 +24,6 @@ pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// Under this header the caller finds the id under which the log speaks of the request.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// The id of one request, in the log and in error bodies alike.
-#[derive(Debug, Clone, Copy)]
-struct RequestId(Uuid);
 
 impl ResponseError for Error {
     fn status_code(&self) -> StatusCode {
@@ -67,7 +63,6 @@ pub async fn around(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let id = Uuid::new_v4();
-    request.extensions_mut().insert(RequestId(id));
     let started = std::time::Instant::now();
     let mut response = match next.call(request).await {
         Ok(response) => response.map_into_boxed_body(),

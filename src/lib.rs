@@ -17,13 +17,19 @@
 //! | 1 | config, telemetry, simulator |
 //! | 0 | clock, error |
 
+pub mod app;
 pub mod cache;
 pub mod clock;
 pub mod config;
 pub mod database;
 pub mod dingtalk;
+pub mod directory;
 pub mod error;
+pub mod health;
 pub mod http;
 pub mod jsapi;
+pub mod login;
+pub mod openapi;
 pub mod simulator;
+pub mod telemetry;
 pub mod tokens;

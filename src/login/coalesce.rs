@@ -9,13 +9,13 @@ use futures_util::future::{BoxFuture, Shared};
 
 /// One client with one code: whoever else posts the code asks the platform for itself, and is rejected there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Call {
+pub(crate) struct Call {
     /// Where the call comes from.
-    pub(super) address: IpAddr,
+    pub(crate) address: IpAddr,
     /// What the client says it is.
-    pub(super) user_agent: String,
+    pub(crate) user_agent: String,
     /// Digest of app, code and page.
-    pub(super) digest: [u8; 32],
+    pub(crate) digest: [u8; 32],
 }
 
 /// Calls under way, with the answer that all of their repetitions will get.
