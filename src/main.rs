@@ -1,3 +1,10 @@
 //! The binary: parse, run, exit.
 
-fn main() {}
+use std::process::ExitCode;
+
+use dingtalk_sso::cli;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    cli::run().await
+}

@@ -1,0 +1,111 @@
+//! `employee`: show, disable, enable, sign out.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::output::say;
+use super::{Failure, settings};
+use crate::cache::Cache;
+use crate::clock::Clock;
+use crate::config::{Purpose, Settings};
+use crate::database::Database;
+use crate::dingtalk::DingTalk;
+use crate::directory::Directory;
+use crate::error::Error;
+
+/// Options of `employee`.
+#[derive(Debug, Args)]
+pub(super) struct Employee {
+    #[command(subcommand)]
+    act: Act,
+}
+
+#[derive(Debug, Subcommand)]
+enum Act {
+    /// Who it is, where they stand, and what they may do.
+    Show {
+        /// `DingTalk`'s userid.
+        userid: String,
+        /// For machines.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Locks them out; their tokens end everywhere within two seconds.
+    Disable {
+        /// `DingTalk`'s userid.
+        userid: String,
+    },
+    /// Lets them in again.
+    Enable {
+        /// `DingTalk`'s userid.
+        userid: String,
+    },
+    /// Ends every session of theirs.
+    SignOut {
+        /// `DingTalk`'s userid.
+        userid: String,
+    },
+}
+
+impl Employee {
+    pub(super) async fn run(self, config: Option<&Path>) -> Result<(), Failure> {
+        let directory = directory(&settings(config, Purpose::Maintain)?).await?;
+        match self.act {
+            Act::Show { userid, json } => {
+                let employee = directory.employee(&userid).await.and_then(|found| found.ok_or(Error::NotFound));
+                let employee = employee.with_context(|| unknown(&userid))?;
+                let departments: Vec<_> = employee
+                    .memberships
+                    .iter()
+                    .map(|membership| {
+                        let place = directory.place_of(membership.department_id);
+                        let path: Vec<String> = place.path.into_iter().map(|up| up.name).chain(place.name).collect();
+                        json!({"id": membership.department_id, "path": path.join(" › ")})
+                    })
+                    .collect();
+                let shown = json!({
+                    "id": employee.id, "userId": employee.userid, "name": employee.name,
+                    "position": employee.position, "disabled": employee.disabled, "leftAt": employee.left_at,
+                    "departments": departments, "roles": employee.roles, "power": employee.power,
+                });
+                if json {
+                    say(serde_json::to_string_pretty(&shown)?);
+                } else {
+                    for (name, value) in shown.as_object().into_iter().flatten() {
+                        say(format!("{name:12} {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
+                    }
+                }
+            }
+            Act::Disable { userid } => {
+                let ended = directory.set_disabled(&userid, true).await.with_context(|| unknown(&userid))?;
+                say(format!("{userid} is disabled; {ended} session(s) end within two seconds."));
+            }
+            Act::Enable { userid } => {
+                directory.set_disabled(&userid, false).await.with_context(|| unknown(&userid))?;
+                say(format!("{userid} may sign in again."));
+            }
+            Act::SignOut { userid } => {
+                let ended = directory.sign_out(&userid).await.with_context(|| unknown(&userid))?;
+                say(format!("{ended} session(s) of {userid} end within two seconds."));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The directory for a command: the platform is not asked.
+pub(super) async fn directory(settings: &Settings) -> anyhow::Result<Directory> {
+    let clock = Clock::default();
+    let database = Database::open(&settings.database).await?;
+    let cache = Cache::open(&settings.cache, clock.clone()).await?;
+    let dingtalk = DingTalk::new(&settings.dingtalk, &settings.apps, cache, clock.clone())?;
+    Directory::open(database, dingtalk, settings.dingtalk.corp_id.clone(), settings.admin.userids.clone(), clock).await
+}
+
+/// What to say of a userid that does not go.
+pub(super) fn unknown(userid: &str) -> String {
+    format!("employee {userid}: known here after the first sign-in")
+}

@@ -1,0 +1,95 @@
+//! The commands of the one binary, and their exit codes: 0 done, 1 failed, 2 wrong usage or settings.
+
+mod demo;
+mod employee;
+mod migrate;
+mod output;
+mod role;
+mod serve;
+mod simulate;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::fault::Faults;
+use crate::config::{Purpose, Settings};
+use crate::openapi;
+use output::{complain, say};
+
+/// Single sign-on for a company's `DingTalk` micro-apps.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    /// A TOML file with settings; the environment (`SSO_…`) comes over it.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The whole product in one process, with a simulated company and nothing to set up.
+    Demo(demo::Demo),
+    /// The real thing, from its settings.
+    Serve(serve::Serve),
+    /// The simulated `DingTalk` alone, for other people's tests.
+    Simulate(simulate::Simulate),
+    /// The schema: what is applied, apply, take back.
+    Migrate(migrate::Migrate),
+    /// Reads the settings and names every fault at once.
+    CheckConfig,
+    /// An employee: show, disable, enable, sign out.
+    Employee(employee::Employee),
+    /// Roles and who holds them.
+    Role(role::Role),
+    /// Prints the `OpenAPI` document.
+    Openapi,
+}
+
+/// Why a command ended badly.
+enum Failure {
+    /// Exit code 2.
+    Settings(Faults),
+    /// Exit code 1.
+    Failed(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(cause: E) -> Self {
+        Self::Failed(cause.into())
+    }
+}
+
+/// Runs what the command line asks for.
+pub async fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let config = cli.config.as_deref();
+    let outcome = match cli.command {
+        Command::Demo(demo) => demo.run(config).await,
+        Command::Serve(serve) => serve.run(config).await,
+        Command::Simulate(simulate) => simulate.run().await,
+        Command::Migrate(migrate) => migrate.run(config).await,
+        Command::CheckConfig => settings(config, Purpose::Serve).map(|_| say("The settings are in order.")),
+        Command::Employee(employee) => employee.run(config).await,
+        Command::Role(role) => role.run(config).await,
+        Command::Openapi => openapi::document().to_pretty_json().map(say).map_err(Failure::from),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Settings(faults)) => {
+            complain(faults);
+            ExitCode::from(2)
+        }
+        Err(Failure::Failed(cause)) => {
+            complain(format!("failed: {cause:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn settings(file: Option<&Path>, purpose: Purpose) -> Result<Settings, Failure> {
+    Settings::load(file, purpose).map_err(Failure::Settings)
+}

@@ -1,0 +1,87 @@
+//! `role`: what roles allow, and who holds them.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::employee::{directory, unknown};
+use super::output::{list, say};
+use super::{Failure, settings};
+use crate::config::Purpose;
+
+/// Options of `role`.
+#[derive(Debug, Args)]
+pub(super) struct Role {
+    #[command(subcommand)]
+    act: Act,
+}
+
+#[derive(Debug, Subcommand)]
+enum Act {
+    /// Every role with what it allows.
+    List {
+        /// For machines.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Says what a role allows, new or not.
+    Set {
+        /// The role.
+        name: String,
+        /// What it allows, as `report:read`.
+        power: Vec<String>,
+    },
+    /// Gives a role to an employee; their next token has it.
+    Grant {
+        /// `DingTalk`'s userid.
+        userid: String,
+        /// The role.
+        name: String,
+    },
+    /// Takes it back.
+    Revoke {
+        /// `DingTalk`'s userid.
+        userid: String,
+        /// The role.
+        name: String,
+    },
+}
+
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    power: Vec<String>,
+}
+
+impl Role {
+    pub(super) async fn run(self, config: Option<&Path>) -> Result<(), Failure> {
+        let directory = directory(&settings(config, Purpose::Maintain)?).await?;
+        match self.act {
+            Act::List { json } => {
+                let rows: Vec<Row> = directory
+                    .roles()
+                    .await?
+                    .into_iter()
+                    .map(|role| Row { name: role.name, power: role.power.split(' ').map(str::to_owned).collect() })
+                    .collect();
+                list(json, &rows, &["ROLE", "POWER"], |row| vec![row.name.clone(), row.power.join(" ")])?;
+            }
+            Act::Set { name, power } => {
+                directory.set_role(&name, &power).await?;
+                say(format!("{name} allows: {}", power.join(" ")));
+            }
+            Act::Grant { userid, name } => {
+                let changed = directory.grant_role(&userid, &name, true).await;
+                let changed = changed.with_context(|| format!("{}; role {name}: see `role list`", unknown(&userid)))?;
+                say(if changed { "Granted." } else { "Granted already." });
+            }
+            Act::Revoke { userid, name } => {
+                let changed = directory.grant_role(&userid, &name, false).await.with_context(|| unknown(&userid))?;
+                say(if changed { "Taken back." } else { "Was not granted." });
+            }
+        }
+        Ok(())
+    }
+}
