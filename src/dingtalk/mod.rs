@@ -1,1 +1,209 @@
 //! The platform's API, one method a call.
+
+mod attempts;
+mod caller;
+pub mod contacts;
+pub mod error;
+pub mod ids;
+mod keeper;
+pub mod kept;
+mod lenient;
+mod refusal;
+mod tickets;
+mod transport;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use futures_util::future::join_all;
+
+use crate::cache::Cache;
+use crate::clock::Clock;
+use crate::config;
+
+use caller::Caller;
+use contacts::{AuthCodeUser, AuthScopes, ContactDepartment, ContactUser, Contacts, MembersPage};
+use error::DingTalkError;
+use ids::{AuthCode, DepartmentId, UserId};
+use keeper::Keeper;
+use kept::{JsapiTicket, JsapiTicketKind};
+use tickets::Source;
+use transport::Transport;
+
+/// The platform, as the configured apps of one company see it. Clones share connections and secrets.
+#[derive(Clone)]
+pub struct DingTalk {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    contacts: Contacts,
+    apps: BTreeMap<String, App>,
+}
+
+/// One of our apps.
+struct App {
+    caller: Caller,
+    jsapi_ticket: Keeper<JsapiTicketKind>,
+}
+
+impl std::fmt::Debug for DingTalk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DingTalk")
+            .field("apps", &self.inner.apps.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+impl DingTalk {
+    /// Gets ready to call the hosts of `settings` for `apps`; nothing is called yet.
+    ///
+    /// # Errors
+    /// When the machine has no CA certificates, or a host in the settings cannot be one.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a room takes its handles; that it hands out clones is its affair"
+    )]
+    pub fn new(
+        settings: &config::DingTalk,
+        apps: &BTreeMap<String, config::App>,
+        cache: Cache,
+        clock: Clock,
+    ) -> anyhow::Result<Self> {
+        let transport = Transport::new(settings.timeout).context("no HTTP client can be made; CA certificates?")?;
+        let contacts = Contacts::new(&settings.oapi_url).context("dingtalk.oapi_url")?;
+        let app = |(name, app): (&String, &config::App)| {
+            let source = Source {
+                settings,
+                app,
+                transport: &transport,
+                cache: &cache,
+                clock: &clock,
+            };
+            let caller = Caller::new(
+                transport.clone(),
+                source.app_access_token().context("dingtalk.api_url")?,
+            );
+            let jsapi_ticket = source.jsapi_ticket(&caller).context("dingtalk.api_url")?;
+            anyhow::Ok((name.clone(), App { caller, jsapi_ticket }))
+        };
+        let apps = apps.iter().map(app).collect::<Result<_, _>>()?;
+        Ok(Self {
+            inner: Arc::new(Inner { contacts, apps }),
+        })
+    }
+
+    /// Redeems an auth code (`topapi/v2/user/getuserinfo`). It is sent once, and again only after the platform has
+    /// turned it away at its gate.
+    ///
+    /// # Errors
+    /// [`DingTalkError`], where [`DingTalkError::Unavailable`] tells whether the code may be spent.
+    pub async fn user_by_auth_code(&self, app: &str, code: &AuthCode) -> Result<AuthCodeUser, DingTalkError> {
+        self.inner.contacts.user_by_code(self.caller(app)?, code).await
+    }
+
+    /// Reads a member (`topapi/v2/user/get`).
+    ///
+    /// # Errors
+    /// [`DingTalkError`].
+    pub async fn employee_profile(&self, app: &str, userid: &UserId) -> Result<ContactUser, DingTalkError> {
+        self.inner.contacts.user(self.caller(app)?, userid).await
+    }
+
+    /// Reads a department (`topapi/v2/department/get`).
+    ///
+    /// # Errors
+    /// [`DingTalkError`].
+    pub async fn department(&self, app: &str, id: DepartmentId) -> Result<ContactDepartment, DingTalkError> {
+        self.inner.contacts.department(self.caller(app)?, id).await
+    }
+
+    /// The way up from a department (`topapi/v2/department/listparentbydept`): itself first, the root last.
+    ///
+    /// # Errors
+    /// [`DingTalkError`].
+    pub async fn parent_departments(&self, app: &str, id: DepartmentId) -> Result<Vec<DepartmentId>, DingTalkError> {
+        self.inner.contacts.parents(self.caller(app)?, id).await
+    }
+
+    /// The departments right below one (`topapi/v2/department/listsub`).
+    ///
+    /// # Errors
+    /// [`DingTalkError`].
+    pub async fn sub_departments(&self, app: &str, id: DepartmentId) -> Result<Vec<ContactDepartment>, DingTalkError> {
+        self.inner.contacts.children(self.caller(app)?, id).await
+    }
+
+    /// A page of a department's direct members (`topapi/v2/user/list`); the first begins at cursor 0.
+    ///
+    /// # Errors
+    /// [`DingTalkError`].
+    pub async fn department_members(
+        &self,
+        app: &str,
+        id: DepartmentId,
+        cursor: u64,
+    ) -> Result<MembersPage, DingTalkError> {
+        self.inner.contacts.members(self.caller(app)?, id, cursor).await
+    }
+
+    /// What of the company the app may see (`auth/scopes`).
+    ///
+    /// # Errors
+    /// [`DingTalkError`].
+    pub async fn auth_scopes(&self, app: &str) -> Result<AuthScopes, DingTalkError> {
+        self.inner.contacts.scopes(self.caller(app)?).await
+    }
+
+    /// Makes sure that the platform gives the app an access token.
+    ///
+    /// # Errors
+    /// [`DingTalkError`], above all [`DingTalkError::AppToken`].
+    pub async fn check_app_access_token(&self, app: &str) -> Result<(), DingTalkError> {
+        self.caller(app)?.prepare().await
+    }
+
+    /// The ticket to sign the app's pages with, fetched if need be.
+    ///
+    /// # Errors
+    /// [`DingTalkError`].
+    pub async fn jsapi_ticket(&self, app: &str) -> Result<Arc<JsapiTicket>, DingTalkError> {
+        self.app(app)?.jsapi_ticket.get().await
+    }
+
+    /// The ticket, if it is at hand: without I/O and without waiting.
+    #[must_use]
+    pub fn known_jsapi_ticket(&self, app: &str) -> Option<Arc<JsapiTicket>> {
+        self.app(app).ok()?.jsapi_ticket.known()
+    }
+
+    /// Drops a ticket that the client did not accept (52011, 52013), so that the next one is fetched.
+    pub fn reject_jsapi_ticket(&self, app: &str, ticket: &Arc<JsapiTicket>) {
+        if let Ok(app) = self.app(app) {
+            app.jsapi_ticket.reject(ticket);
+        }
+    }
+
+    /// Fetches token and ticket of every app, so that nobody has to wait for them. Failures are only logged.
+    pub async fn warm_up(&self) {
+        let fetches = self.inner.apps.iter().map(async |(name, app)| {
+            // The ticket needs the token, so that this fetches both.
+            if let Err(error) = app.jsapi_ticket.get().await {
+                tracing::warn!(app = name, %error, "DingTalk gives no token or ticket yet; sign-ins will ask again");
+            }
+        });
+        join_all(fetches).await;
+    }
+
+    fn app(&self, name: &str) -> Result<&App, DingTalkError> {
+        self.inner.apps.get(name).ok_or(DingTalkError::UnknownApp)
+    }
+
+    fn caller(&self, app: &str) -> Result<&Caller, DingTalkError> {
+        self.app(app).map(|app| &app.caller)
+    }
+}
+
+#[cfg(test)]
+mod tests;
