@@ -24,6 +24,15 @@ fn client_of(platform: &Platform, app_key: &str, cache: Cache, clock: Clock) -> 
     DingTalk::new(&settings(platform), &apps(app_key), cache, clock).unwrap()
 }
 
+/// For tests that make so many calls at once that a busy machine is slow to serve them.
+fn patient(platform: &Platform, cache: Cache, clock: Clock) -> DingTalk {
+    let settings = config::DingTalk {
+        timeout: Duration::from_secs(20),
+        ..settings(platform)
+    };
+    DingTalk::new(&settings, &apps("dingkey"), cache, clock).unwrap()
+}
+
 fn settings(platform: &Platform) -> config::DingTalk {
     config::DingTalk {
         corp_id: "dingcorp".to_owned(),
