@@ -105,12 +105,13 @@ impl<Kind: 'static> Keeper<Kind> {
         }
     }
 
-    /// The platform rejects `kept`: it is dropped if it is still the one in use.
+    /// The platform rejects `kept`: it is dropped if it is still the one in use. Of many callers that held it the
+    /// first does so, and the late ones do not drop what was fetched since.
     pub(super) fn reject(&self, kept: &Arc<Kept<Kind>>) {
-        self.desk().rejected = Some(Arc::clone(kept));
+        let mut desk = self.desk();
         let mut current = self.0.current.write().unwrap_or_else(PoisonError::into_inner);
         if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, kept)) {
-            *current = None;
+            desk.rejected = current.take();
         }
     }
 

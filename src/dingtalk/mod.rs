@@ -61,6 +61,10 @@ impl DingTalk {
     ///
     /// # Errors
     /// When the machine has no CA certificates, or a host in the settings cannot be one.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a room takes its handles; that it hands out clones is its affair"
+    )]
     pub fn new(
         settings: &config::DingTalk,
         apps: &BTreeMap<String, config::App>,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use futures_util::FutureExt as _;
 use secrecy::ExposeSecret as _;
@@ -147,12 +149,7 @@ impl Source<'_> {
             digest.update(part.len().to_be_bytes());
             digest.update(part);
         }
-        let short: String = digest
-            .finalize()
-            .iter()
-            .take(12)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let short = URL_SAFE_NO_PAD.encode(digest.finalize().get(..12).unwrap_or_default());
         // As long as a key may be, whatever the settings say.
         let app_key: String = self.app.app_key.chars().take(64).collect();
         format!("dingtalk:{kind}:{app_key}:{short}")

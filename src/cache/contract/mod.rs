@@ -57,16 +57,21 @@ async fn subjects() -> Vec<Subject> {
     let mut subjects = vec![Subject::InProcess(opened("memory:", clock.clone()).await, clock)];
     match redis_url() {
         Some(url) => subjects.push(Subject::InRedis(opened(&url, Clock::default()).await)),
-        None => eprintln!("SKIPPED for Redis: TEST_CACHE_URL names none"),
+        None => skipped("TEST_CACHE_URL names no Redis"),
     }
     subjects
+}
+
+#[expect(clippy::print_stderr, reason = "a test that did not run must say so")]
+fn skipped(why: &str) {
+    eprintln!("SKIPPED: {why}");
 }
 
 fn key(name: &str) -> String {
     format!("{name}:{}", Uuid::new_v4())
 }
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 const SHORT: Duration = Duration::from_millis(60);
 const AFTER_SHORT: Duration = Duration::from_millis(90);
 

@@ -45,14 +45,14 @@ async fn answers(cache: &Cache) {
 #[tokio::test]
 async fn a_restart_of_redis_is_survived_and_subscribers_are_told_of_the_gap() {
     if redis_url().is_none() {
-        eprintln!("SKIPPED: TEST_CACHE_URL names no Redis");
+        skipped("TEST_CACHE_URL names no Redis");
         return;
     }
     let port = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
     let cache = opened(&format!("redis://127.0.0.1:{port}"), Clock::default()).await;
     let mut early = cache.subscribe("news").await.unwrap();
     let Some(server) = started(port) else {
-        eprintln!("SKIPPED: no redis-server on this machine");
+        skipped("there is no redis-server on this machine");
         return;
     };
     answers(&cache).await;

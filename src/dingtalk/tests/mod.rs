@@ -21,20 +21,36 @@ fn client(platform: &Platform, cache: Cache, clock: Clock) -> DingTalk {
 }
 
 fn client_of(platform: &Platform, app_key: &str, cache: Cache, clock: Clock) -> DingTalk {
+    DingTalk::new(&settings(platform), &apps(app_key), cache, clock).unwrap()
+}
+
+/// For tests that make so many calls at once that a busy machine is slow to serve them.
+fn patient(platform: &Platform, cache: Cache, clock: Clock) -> DingTalk {
     let settings = config::DingTalk {
+        timeout: Duration::from_secs(20),
+        ..settings(platform)
+    };
+    DingTalk::new(&settings, &apps("dingkey"), cache, clock).unwrap()
+}
+
+fn settings(platform: &Platform) -> config::DingTalk {
+    config::DingTalk {
         corp_id: "dingcorp".to_owned(),
         oapi_url: platform.url("/oapi"),
         api_url: platform.url("/api"),
         login_url: platform.url("/login"),
         timeout: Duration::from_millis(700),
-    };
+    }
+}
+
+fn apps(app_key: &str) -> BTreeMap<String, config::App> {
     let app = config::App {
         app_key: app_key.to_owned(),
         app_secret: SecretString::from(SECRET),
         agent_id: "77001".to_owned(),
         allowed_origins: Vec::new(),
     };
-    DingTalk::new(&settings, &BTreeMap::from([("default".to_owned(), app)]), cache, clock).unwrap()
+    BTreeMap::from([("default".to_owned(), app)])
 }
 
 async fn opened(url: &str, clock: &Clock) -> Cache {

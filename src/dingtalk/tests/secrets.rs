@@ -22,7 +22,7 @@ async fn plain_platform() -> Platform {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_callers_make_one_fetch() {
     let (platform, clock) = (plain_platform().await, Clock::default());
-    let dingtalk = client(&platform, in_process(&clock).await, clock);
+    let dingtalk = patient(&platform, in_process(&clock).await, clock);
     assert!(dingtalk.known_jsapi_ticket("default").is_none());
     let mut callers = JoinSet::new();
     for _ in 0..1000 {
@@ -106,46 +106,39 @@ async fn without_the_shared_cache_it_goes_on_from_memory() {
 
 #[tokio::test]
 async fn the_lease_of_a_dead_instance_is_waited_for_only_so_long() {
-    let (platform, clock) = (plain_platform().await, Clock::default());
+    let platform = Platform::start(|asked, before| match asked.path.as_str() {
+        TOKEN => token("t", 7200),
+        _ if before == 0 => Reply::Silence,
+        _ => ticket("k"),
+    })
+    .await;
+    let clock = Clock::default();
     let cache = in_process(&clock).await;
-    let dingtalk = client(&platform, cache.clone(), clock.clone());
-    dingtalk.check_app_access_token("default").await.unwrap();
-    let apps = BTreeMap::from([("x".to_owned(), ())]);
-    assert_eq!(apps.len(), 1);
-    // The instance that held the lease of the ticket has died with it.
-    let lease = format!("{}:lease", ticket_key(&platform));
-    assert!(cache.add(&lease, b"dead", Duration::from_mins(1)).await.unwrap());
+    let (dying, heir) = (
+        client(&platform, cache.clone(), clock.clone()),
+        client(&platform, cache, clock),
+    );
+    let death = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let asking = async { tokio::time::timeout(Duration::from_millis(300), dying.jsapi_ticket("default")).await };
+        assert!(runtime.block_on(asking).is_err());
+        runtime.shutdown_background();
+    });
+    tokio::task::spawn_blocking(move || death.join().unwrap())
+        .await
+        .unwrap();
+    assert_eq!(platform.count(TICKET), 1, "it died while it held the lease");
     let began = std::time::Instant::now();
-    assert_eq!(dingtalk.jsapi_ticket("default").await.unwrap().reveal(), "k0");
+    assert_eq!(heir.jsapi_ticket("default").await.unwrap().reveal(), "k");
     assert!(
         began.elapsed() >= Duration::from_millis(1400),
-        "it waited for the holder first"
+        "the holder was waited for first"
     );
-    assert_eq!(
-        cache.get(&lease).await.unwrap(),
-        Some(b"dead".to_vec()),
-        "another's lease is not ended"
-    );
-}
-
-/// Where the ticket of the app of these tests lies in the cache.
-fn ticket_key(platform: &Platform) -> String {
-    let digest = {
-        use sha2::{Digest as _, Sha256};
-        let mut digest = Sha256::new();
-        for part in [
-            "dingkey",
-            SECRET,
-            platform.url("/oapi").as_str(),
-            platform.url("/api").as_str(),
-        ] {
-            digest.update(part.len().to_be_bytes());
-            digest.update(part);
-        }
-        digest.finalize()
-    };
-    let short: String = digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
-    format!("dingtalk:ticket:dingkey:{short}")
+    assert_eq!(platform.count(TICKET), 2);
 }
 
 #[tokio::test]
@@ -186,25 +179,29 @@ async fn it_is_renewed_in_the_background_before_anybody_must_wait() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_callers_with_a_rejected_token_make_one_fetch() {
-    let platform = Platform::start(|asked, before| match (asked.path.as_str(), asked.token.as_deref()) {
-        (TOKEN, _) => token(&format!("t{before}"), 7200).after(Duration::from_millis(20)),
-        (_, Some("t0")) => bad_token(),
-        _ => user(),
-    })
-    .await;
-    let clock = Clock::default();
-    let dingtalk = client(&platform, in_process(&clock).await, clock);
-    let userid = UserId::new("manager01").unwrap();
-    let mut callers = JoinSet::new();
-    for _ in 0..1000 {
-        let (dingtalk, userid) = (dingtalk.clone(), userid.clone());
-        callers.spawn(async move { dingtalk.employee_profile("default", &userid).await });
+    // With the shared cache, and with it away.
+    for cache in ["memory:", "redis://127.0.0.1:1"] {
+        let platform = Platform::start(|asked, before| match (asked.path.as_str(), asked.token.as_deref()) {
+            (TOKEN, _) => token(&format!("t{before}"), 7200).after(Duration::from_millis(20)),
+            // The last ones learn of it long after the first have a new token.
+            (_, Some("t0")) => bad_token().after(Duration::from_millis(before as u64 / 10)),
+            _ => user(),
+        })
+        .await;
+        let clock = Clock::default();
+        let dingtalk = patient(&platform, opened(cache, &clock).await, clock);
+        let userid = UserId::new("manager01").unwrap();
+        let mut callers = JoinSet::new();
+        for _ in 0..1000 {
+            let (dingtalk, userid) = (dingtalk.clone(), userid.clone());
+            callers.spawn(async move { dingtalk.employee_profile("default", &userid).await });
+        }
+        for answer in callers.join_all().await {
+            assert_eq!(answer.unwrap().userid, userid);
+        }
+        assert_eq!(platform.count(TOKEN), 2, "{cache}");
+        assert!(platform.count(USER) <= 2000);
     }
-    for answer in callers.join_all().await {
-        assert_eq!(answer.unwrap().userid, userid);
-    }
-    assert_eq!(platform.count(TOKEN), 2);
-    assert!(platform.count(USER) <= 2000);
 }
 
 #[tokio::test]
