@@ -4,9 +4,12 @@ use sea_orm_migration::prelude::{ColumnDef, SchemaManager, Table, TableCreateSta
 use sea_orm_migration::sea_orm::DbBackend;
 
 /// A table that MySQL compares byte by byte and stores in full Unicode, as the other two do anyway.
-pub(crate) fn table(name: &'static str) -> TableCreateStatement {
+pub(crate) fn table(manager: &SchemaManager<'_>, name: &'static str) -> TableCreateStatement {
     let mut table = Table::create();
-    table.table(name).character_set("utf8mb4").collate("utf8mb4_bin");
+    table.table(name);
+    if manager.get_database_backend() == DbBackend::MySql {
+        table.character_set("utf8mb4").collate("utf8mb4_bin");
+    }
     table
 }
 

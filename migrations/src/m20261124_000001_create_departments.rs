@@ -12,7 +12,7 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager
             .create_table(
-                table("departments")
+                table(manager, "departments")
                     .col(text("corp_id", 64))
                     .col(ColumnDef::new("id").big_integer().not_null())
                     .col(text("name", 255))

@@ -12,7 +12,7 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager
             .create_table(
-                table("employees")
+                table(manager, "employees")
                     .col(ColumnDef::new("id").big_integer().not_null().auto_increment().primary_key())
                     .col(text("corp_id", 64))
                     .col(text("userid", 64))
@@ -45,7 +45,7 @@ impl MigrationTrait for Migration {
             .await?;
         manager
             .create_table(
-                table("memberships")
+                table(manager, "memberships")
                     .col(ColumnDef::new("employee_id").big_integer().not_null())
                     .col(text("corp_id", 64))
                     .col(ColumnDef::new("department_id").big_integer().not_null())

@@ -12,7 +12,7 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager
             .create_table(
-                table("roles")
+                table(manager, "roles")
                     .col(text("corp_id", 64))
                     .col(text("name", 64))
                     .col(text("power", 4096))
@@ -23,7 +23,7 @@ impl MigrationTrait for Migration {
             .await?;
         manager
             .create_table(
-                table("role_grants")
+                table(manager, "role_grants")
                     .col(ColumnDef::new("employee_id").big_integer().not_null())
                     .col(text("role", 64))
                     .col(text("corp_id", 64))

@@ -12,7 +12,7 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager
             .create_table(
-                table("sessions")
+                table(manager, "sessions")
                     .col(ColumnDef::new("id").uuid().not_null().primary_key())
                     .col(text("subject", 64))
                     .col(text("audience", 64))

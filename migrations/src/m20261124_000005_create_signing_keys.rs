@@ -12,7 +12,7 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager
             .create_table(
-                table("signing_keys")
+                table(manager, "signing_keys")
                     .col(ColumnDef::new("kid").string_len(64).not_null().primary_key())
                     .col(text("algorithm", 16))
                     .col(ColumnDef::new("generation").integer().not_null())
