@@ -23,7 +23,7 @@ impl Clock {
         (machine + offset).trunc_subsecs(3)
     }
 
-    /// Seconds since 1970, the unit of `iat` and `exp` (RFC 7519, NumericDate).
+    /// Seconds since 1970, the unit of `iat` and `exp` (RFC 7519, `NumericDate`).
     #[must_use]
     pub fn unix_seconds(&self) -> i64 {
         self.now().timestamp()

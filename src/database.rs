@@ -52,10 +52,15 @@ impl Database {
             .min_connections(1)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_timeout(ACQUIRE_TIMEOUT)
-            .idle_timeout(Duration::from_secs(300))
+            .idle_timeout(Duration::from_mins(5))
             .sqlx_logging(false);
-        let connection = sea_orm::Database::connect(options).await.context("the database does not answer")?;
-        Ok(Self { writer: connection.clone(), reader: connection })
+        let connection = sea_orm::Database::connect(options)
+            .await
+            .context("the database does not answer")?;
+        Ok(Self {
+            writer: connection.clone(),
+            reader: connection,
+        })
     }
 
     /// Where to read outside of a transaction.
@@ -125,7 +130,12 @@ impl Database {
         let all = Migrator::get_migration_with_status_read_only(&self.reader).await?;
         Ok(all
             .iter()
-            .map(|step| (step.name().to_owned(), step.status() == sea_orm_migration::MigrationStatus::Applied))
+            .map(|step| {
+                (
+                    step.name().to_owned(),
+                    step.status() == sea_orm_migration::MigrationStatus::Applied,
+                )
+            })
             .collect())
     }
 
@@ -139,14 +149,20 @@ impl Database {
         let transaction = self.begin().await?;
         match self.backend() {
             DatabaseBackend::Postgres => {
-                transaction.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({SCHEMA_LOCK})")).await?;
+                transaction
+                    .execute_unprepared(&format!("SELECT pg_advisory_xact_lock({SCHEMA_LOCK})"))
+                    .await?;
             }
             DatabaseBackend::MySql => {
                 let sql = format!("SELECT GET_LOCK('dingtalk-sso-{SCHEMA_LOCK}', 60) AS held");
-                let row = transaction.query_one_raw(Statement::from_string(DatabaseBackend::MySql, sql)).await?;
+                let row = transaction
+                    .query_one_raw(Statement::from_string(DatabaseBackend::MySql, sql))
+                    .await?;
                 let held: Option<i64> = row.and_then(|row| row.try_get("", "held").ok());
                 if held != Some(1) {
-                    return Err(DbErr::Custom("another instance holds the lock on the schema for a minute".into()));
+                    return Err(DbErr::Custom(
+                        "another instance holds the lock on the schema for a minute".into(),
+                    ));
                 }
             }
             _ => {}
@@ -156,7 +172,9 @@ impl Database {
 
     async fn unlock_schema(&self, transaction: DatabaseTransaction) -> Result<(), DbErr> {
         if self.backend() == DatabaseBackend::MySql {
-            transaction.execute_unprepared(&format!("DO RELEASE_LOCK('dingtalk-sso-{SCHEMA_LOCK}')")).await?;
+            transaction
+                .execute_unprepared(&format!("DO RELEASE_LOCK('dingtalk-sso-{SCHEMA_LOCK}')"))
+                .await?;
         }
         transaction.commit().await
     }
@@ -165,7 +183,11 @@ impl Database {
 async fn open_sqlite(url: &str, readers: u32) -> anyhow::Result<Database> {
     let options: SqliteConnectOptions = url.parse().context("the address of the SQLite database")?;
     let in_memory = url.contains(":memory:");
-    if !in_memory && let Some(folder) = options.get_filename().parent().filter(|folder| !folder.as_os_str().is_empty())
+    if !in_memory
+        && let Some(folder) = options
+            .get_filename()
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
     {
         std::fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
     }
@@ -183,7 +205,10 @@ async fn open_sqlite(url: &str, readers: u32) -> anyhow::Result<Database> {
             .idle_timeout(None)
             .max_lifetime(None)
     };
-    let writer = pool(1).connect_with(options.clone()).await.context("the SQLite database cannot be opened")?;
+    let writer = pool(1)
+        .connect_with(options.clone())
+        .await
+        .context("the SQLite database cannot be opened")?;
     let reader = if in_memory {
         writer.clone()
     } else {
@@ -236,7 +261,11 @@ pub fn is_conflict(error: &DbErr) -> bool {
 /// What a caller learns of a failed statement.
 #[must_use]
 pub fn fault(error: DbErr) -> Error {
-    if is_away(&error) { Error::Unavailable(error.into()) } else { Error::Internal(error.into()) }
+    if is_away(&error) {
+        Error::Unavailable(error.into())
+    } else {
+        Error::Internal(error.into())
+    }
 }
 
 /// Gives work with the database its time limit.
@@ -246,8 +275,8 @@ pub fn fault(error: DbErr) -> Error {
 pub async fn within_limit<T>(work: impl Future<Output = Result<T, DbErr>>) -> Result<T, Error> {
     match tokio::time::timeout(WORK_TIMEOUT, work).await {
         Ok(done) => done.map_err(fault),
-        Err(elapsed) => {
-            Err(Error::Unavailable(anyhow::Error::new(elapsed).context("the database does not answer in time")))
-        }
+        Err(elapsed) => Err(Error::Unavailable(
+            anyhow::Error::new(elapsed).context("the database does not answer in time"),
+        )),
     }
 }

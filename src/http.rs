@@ -70,7 +70,11 @@ pub async fn around(
     };
     if response.response().error().is_some() || is_bare_refusal(&response) {
         let status = response.status();
-        let shaped = match response.response().error().and_then(actix_web::Error::as_error::<Error>) {
+        let shaped = match response
+            .response()
+            .error()
+            .and_then(actix_web::Error::as_error::<Error>)
+        {
             Some(error) => {
                 log_cause(error, id);
                 shape(error, id)
@@ -106,8 +110,10 @@ pub async fn around(
 
 /// A refusal by the server's own machinery, which has no body of ours.
 fn is_bare_refusal(response: &ServiceResponse) -> bool {
-    matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::PAYLOAD_TOO_LARGE)
-        && response.response().headers().get("content-type").is_none()
+    matches!(
+        response.status(),
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::PAYLOAD_TOO_LARGE
+    ) && response.response().headers().get("content-type").is_none()
 }
 
 fn of_status(status: StatusCode) -> Error {
@@ -151,9 +157,11 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
         Box::pin(async move {
             let mut body = BytesMut::new();
             while let Some(chunk) = payload.next().await {
-                let chunk = chunk.map_err(|_| Error::InvalidRequest("the body cannot be read".to_owned()))?;
+                let chunk = chunk.map_err(|_fault| Error::InvalidRequest("the body cannot be read".to_owned()))?;
                 if body.len() + chunk.len() > MAX_BODY_BYTES {
-                    return Err(Error::InvalidRequest(format!("the body is larger than {MAX_BODY_BYTES} bytes")));
+                    return Err(Error::InvalidRequest(format!(
+                        "the body is larger than {MAX_BODY_BYTES} bytes"
+                    )));
                 }
                 body.extend_from_slice(&chunk);
             }
@@ -191,7 +199,10 @@ impl FromRequest for ClientAddress {
         let trusts = |address: &IpAddr| trusted.is_some_and(|nets| nets.0.iter().any(|net| net.contains(address)));
         let mut address = peer;
         if trusts(&peer)
-            && let Some(forwarded) = request.headers().get("x-forwarded-for").and_then(|value| value.to_str().ok())
+            && let Some(forwarded) = request
+                .headers()
+                .get("x-forwarded-for")
+                .and_then(|value| value.to_str().ok())
         {
             for hop in forwarded.rsplit(',').map_while(|hop| hop.trim().parse::<IpAddr>().ok()) {
                 address = hop;

@@ -1,6 +1,8 @@
 //! Departments, each with its top-level branch and its path.
 
-use sea_orm_migration::prelude::{ColumnDef, DbErr, DeriveMigrationName, Index, MigrationTrait, SchemaManager, Table, async_trait};
+use sea_orm_migration::prelude::{
+    ColumnDef, DbErr, DeriveMigrationName, Index, MigrationTrait, SchemaManager, Table, async_trait,
+};
 
 use crate::column::{moment, table, text};
 

@@ -1,6 +1,8 @@
 //! Employees and the departments that they are members of.
 
-use sea_orm_migration::prelude::{ColumnDef, DbErr, DeriveMigrationName, Index, MigrationTrait, SchemaManager, Table, async_trait};
+use sea_orm_migration::prelude::{
+    ColumnDef, DbErr, DeriveMigrationName, Index, MigrationTrait, SchemaManager, Table, async_trait,
+};
 
 use crate::column::{moment, table, text};
 
@@ -13,7 +15,13 @@ impl MigrationTrait for Migration {
         manager
             .create_table(
                 table(manager, "employees")
-                    .col(ColumnDef::new("id").big_integer().not_null().auto_increment().primary_key())
+                    .col(
+                        ColumnDef::new("id")
+                            .big_integer()
+                            .not_null()
+                            .auto_increment()
+                            .primary_key(),
+                    )
                     .col(text("corp_id", 64))
                     .col(text("userid", 64))
                     .col(ColumnDef::new("unionid").string_len(128).null())
@@ -40,7 +48,12 @@ impl MigrationTrait for Migration {
             .await?;
         manager
             .create_index(
-                Index::create().name("employees_corp_id_unionid").table("employees").col("corp_id").col("unionid").to_owned(),
+                Index::create()
+                    .name("employees_corp_id_unionid")
+                    .table("employees")
+                    .col("corp_id")
+                    .col("unionid")
+                    .to_owned(),
             )
             .await?;
         manager
@@ -69,7 +82,9 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.drop_table(Table::drop().table("memberships").to_owned()).await?;
+        manager
+            .drop_table(Table::drop().table("memberships").to_owned())
+            .await?;
         manager.drop_table(Table::drop().table("employees").to_owned()).await
     }
 }

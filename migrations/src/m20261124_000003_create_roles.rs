@@ -1,6 +1,8 @@
 //! Roles with their power, and who holds them: facts of this service that no sync touches.
 
-use sea_orm_migration::prelude::{ColumnDef, DbErr, DeriveMigrationName, Index, MigrationTrait, SchemaManager, Table, async_trait};
+use sea_orm_migration::prelude::{
+    ColumnDef, DbErr, DeriveMigrationName, Index, MigrationTrait, SchemaManager, Table, async_trait,
+};
 
 use crate::column::{moment, table, text};
 
@@ -35,7 +37,9 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.drop_table(Table::drop().table("role_grants").to_owned()).await?;
+        manager
+            .drop_table(Table::drop().table("role_grants").to_owned())
+            .await?;
         manager.drop_table(Table::drop().table("roles").to_owned()).await
     }
 }

@@ -1,6 +1,8 @@
 //! Sessions: one a login, each a family of refresh tokens.
 
-use sea_orm_migration::prelude::{ColumnDef, DbErr, DeriveMigrationName, Index, MigrationTrait, SchemaManager, Table, async_trait};
+use sea_orm_migration::prelude::{
+    ColumnDef, DbErr, DeriveMigrationName, Index, MigrationTrait, SchemaManager, Table, async_trait,
+};
 
 use crate::column::{moment, table, text};
 
@@ -27,7 +29,11 @@ impl MigrationTrait for Migration {
         for column in ["subject", "ended_at", "expires_at"] {
             manager
                 .create_index(
-                    Index::create().name(format!("sessions_{column}")).table("sessions").col(column).to_owned(),
+                    Index::create()
+                        .name(format!("sessions_{column}"))
+                        .table("sessions")
+                        .col(column)
+                        .to_owned(),
                 )
                 .await?;
         }

@@ -58,7 +58,10 @@ pub async fn start(
 ) -> anyhow::Result<Running> {
     let database = Database::open(&settings.database).await?;
     if migrate {
-        database.migrate_up(None).await.context("the schema cannot be brought up to date")?;
+        database
+            .migrate_up(None)
+            .await
+            .context("the schema cannot be brought up to date")?;
     }
     let cache = Cache::open(&settings.cache, clock.clone()).await?;
     let dingtalk = DingTalk::new(&settings.dingtalk, &settings.apps, cache.clone(), clock.clone())?;
@@ -89,7 +92,10 @@ pub async fn start(
     let login = login::http::routes(login);
     let jsapi = jsapi::http::routes(jsapi);
     let tokens = tokens::http::routes(tokens);
-    let health = health::routes(Health { database: database.clone(), cache });
+    let health = health::routes(Health {
+        database: database.clone(),
+        cache,
+    });
     let proxies = Data::new(TrustedProxies(settings.http.trusted_proxies.clone().into()));
     let origins: Arc<[String]> = settings
         .apps
@@ -100,8 +106,8 @@ pub async fn start(
         let app = App::new()
             .app_data(proxies.clone())
             .app_data(Data::new(metrics.clone()))
-            .wrap(cors(Arc::clone(&origins)))
             .wrap(from_fn(http::around))
+            .wrap(cors(Arc::clone(&origins)))
             .configure(login.clone())
             .configure(jsapi.clone())
             .configure(tokens.clone())
@@ -127,7 +133,13 @@ pub async fn start(
     let address = server.addrs().first().copied().context("no address was bound")?;
     let server = server.run();
     let handle = server.handle();
-    Ok(Running { address, server: tokio::spawn(server), handle, stop, database })
+    Ok(Running {
+        address,
+        server: tokio::spawn(server),
+        handle,
+        stop,
+        database,
+    })
 }
 
 impl Running {
@@ -191,5 +203,7 @@ async fn nothing_here() -> Result<HttpResponse, Error> {
 #[get("/metrics")]
 async fn show_metrics(metrics: Data<Option<PrometheusHandle>>) -> Result<HttpResponse, Error> {
     let metrics = metrics.as_ref().as_ref().ok_or(Error::NotFound)?;
-    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(metrics.render()))
+    Ok(HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4")
+        .body(metrics.render()))
 }

@@ -39,12 +39,23 @@ async fn index(request: HttpRequest) -> Result<HttpResponse, Error> {
 fn answer(request: &HttpRequest, path: &str) -> Result<HttpResponse, Error> {
     let embedded = Files::get(path).ok_or(Error::NotFound)?;
     let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(embedded.metadata.sha256_hash()));
-    let known = request.headers().get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
-    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    let known = request
+        .headers()
+        .get(IF_NONE_MATCH)
+        .is_some_and(|known| known.as_bytes() == tag.as_bytes());
+    let mut response = if known {
+        HttpResponse::NotModified()
+    } else {
+        HttpResponse::Ok()
+    };
     response
         .insert_header((ETAG, tag))
         .insert_header((CACHE_CONTROL, "no-cache"))
         .insert_header((CONTENT_SECURITY_POLICY, POLICY))
         .content_type(embedded.metadata.mimetype());
-    Ok(if known { response.finish() } else { response.body(embedded.data.into_owned()) })
+    Ok(if known {
+        response.finish()
+    } else {
+        response.body(embedded.data.into_owned())
+    })
 }

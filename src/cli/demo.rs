@@ -33,9 +33,15 @@ impl Demo {
         let _log = telemetry::init(&settings.log);
         let clock = Clock::default();
         let company = Options::demo(SocketAddr::from(([127, 0, 0, 1], 0)), clock.clone());
-        let (corp_id, app_key, app_secret, agent_id) =
-            (company.corp_id.clone(), company.app_key.clone(), company.app_secret.clone(), company.agent_id.clone());
-        let simulator = Simulator::start(company).await.context("the simulated DingTalk cannot listen")?;
+        let (corp_id, app_key, app_secret, agent_id) = (
+            company.corp_id.clone(),
+            company.app_key.clone(),
+            company.app_secret.clone(),
+            company.agent_id.clone(),
+        );
+        let simulator = Simulator::start(company)
+            .await
+            .context("the simulated DingTalk cannot listen")?;
 
         if let Some(listen) = self.listen {
             settings.http.listen = listen;
@@ -54,9 +60,16 @@ impl Demo {
         settings.dingtalk.login_url = Url::parse(&simulator.url())?;
         let port = settings.http.listen.port();
         let hosts = [settings.http.public_url.to_string(), format!("http://localhost:{port}")];
-        let allowed_origins =
-            hosts.iter().map(|host| Url::parse(host).map(|url| url.origin())).collect::<Result<_, _>>()?;
-        let app = App { app_key, app_secret: SecretString::from(app_secret), agent_id, allowed_origins };
+        let allowed_origins = hosts
+            .iter()
+            .map(|host| Url::parse(host).map(|url| url.origin()))
+            .collect::<Result<_, _>>()?;
+        let app = App {
+            app_key,
+            app_secret: SecretString::from(app_secret),
+            agent_id,
+            allowed_origins,
+        };
         settings.apps.insert(DEFAULT_APP.to_owned(), app);
 
         let routes = simulator.demo_routes();

@@ -55,7 +55,10 @@ impl Employee {
         let directory = directory(&settings(config, Purpose::Maintain)?).await?;
         match self.act {
             Act::Show { userid, json } => {
-                let employee = directory.employee(&userid).await.and_then(|found| found.ok_or(Error::NotFound));
+                let employee = directory
+                    .employee(&userid)
+                    .await
+                    .and_then(|found| found.ok_or(Error::NotFound));
                 let employee = employee.with_context(|| unknown(&userid))?;
                 let departments: Vec<_> = employee
                     .memberships
@@ -75,16 +78,27 @@ impl Employee {
                     say(serde_json::to_string_pretty(&shown)?);
                 } else {
                     for (name, value) in shown.as_object().into_iter().flatten() {
-                        say(format!("{name:12} {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
+                        say(format!(
+                            "{name:12} {}",
+                            value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+                        ));
                     }
                 }
             }
             Act::Disable { userid } => {
-                let ended = directory.set_disabled(&userid, true).await.with_context(|| unknown(&userid))?;
-                say(format!("{userid} is disabled; {ended} session(s) end within two seconds."));
+                let ended = directory
+                    .set_disabled(&userid, true)
+                    .await
+                    .with_context(|| unknown(&userid))?;
+                say(format!(
+                    "{userid} is disabled; {ended} session(s) end within two seconds."
+                ));
             }
             Act::Enable { userid } => {
-                directory.set_disabled(&userid, false).await.with_context(|| unknown(&userid))?;
+                directory
+                    .set_disabled(&userid, false)
+                    .await
+                    .with_context(|| unknown(&userid))?;
                 say(format!("{userid} may sign in again."));
             }
             Act::SignOut { userid } => {
@@ -102,7 +116,14 @@ pub(super) async fn directory(settings: &Settings) -> anyhow::Result<Directory> 
     let database = Database::open(&settings.database).await?;
     let cache = Cache::open(&settings.cache, clock.clone()).await?;
     let dingtalk = DingTalk::new(&settings.dingtalk, &settings.apps, cache, clock.clone())?;
-    Directory::open(database, dingtalk, settings.dingtalk.corp_id.clone(), settings.admin.userids.clone(), clock).await
+    Directory::open(
+        database,
+        dingtalk,
+        settings.dingtalk.corp_id.clone(),
+        settings.admin.userids.clone(),
+        clock,
+    )
+    .await
 }
 
 /// What to say of a userid that does not go.

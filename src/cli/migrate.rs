@@ -47,10 +47,17 @@ impl Migrate {
         let database = Database::open(&settings.database).await?;
         match self.step.unwrap_or(Step::Status { json: false }) {
             Step::Status { json } => {
-                let rows: Vec<Row> =
-                    database.migrations().await?.into_iter().map(|(name, applied)| Row { name, applied }).collect();
+                let rows: Vec<Row> = database
+                    .migrations()
+                    .await?
+                    .into_iter()
+                    .map(|(name, applied)| Row { name, applied })
+                    .collect();
                 list(json, &rows, &["MIGRATION", "STATE"], |row| {
-                    vec![row.name.clone(), if row.applied { "applied" } else { "pending" }.to_owned()]
+                    vec![
+                        row.name.clone(),
+                        if row.applied { "applied" } else { "pending" }.to_owned(),
+                    ]
                 })?;
             }
             Step::Up => {

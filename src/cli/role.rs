@@ -64,9 +64,14 @@ impl Role {
                     .roles()
                     .await?
                     .into_iter()
-                    .map(|role| Row { name: role.name, power: role.power.split(' ').map(str::to_owned).collect() })
+                    .map(|role| Row {
+                        name: role.name,
+                        power: role.power.split(' ').map(str::to_owned).collect(),
+                    })
                     .collect();
-                list(json, &rows, &["ROLE", "POWER"], |row| vec![row.name.clone(), row.power.join(" ")])?;
+                list(json, &rows, &["ROLE", "POWER"], |row| {
+                    vec![row.name.clone(), row.power.join(" ")]
+                })?;
             }
             Act::Set { name, power } => {
                 directory.set_role(&name, &power).await?;
@@ -78,7 +83,10 @@ impl Role {
                 say(if changed { "Granted." } else { "Granted already." });
             }
             Act::Revoke { userid, name } => {
-                let changed = directory.grant_role(&userid, &name, false).await.with_context(|| unknown(&userid))?;
+                let changed = directory
+                    .grant_role(&userid, &name, false)
+                    .await
+                    .with_context(|| unknown(&userid))?;
                 say(if changed { "Taken back." } else { "Was not granted." });
             }
         }

@@ -32,7 +32,9 @@ impl Simulate {
         let simulator = Simulator::start(options).await.context("--listen")?;
         let url = simulator.url();
         say(format!("Simulated DingTalk at {url}; stop with Ctrl-C. For `serve`:"));
-        say(format!("  {settings} SSO_DINGTALK__OAPI_URL={url} SSO_DINGTALK__API_URL={url} SSO_DINGTALK__LOGIN_URL={url}"));
+        say(format!(
+            "  {settings} SSO_DINGTALK__OAPI_URL={url} SSO_DINGTALK__API_URL={url} SSO_DINGTALK__LOGIN_URL={url}"
+        ));
         tokio::signal::ctrl_c().await?;
         simulator.stop().await;
         Ok(())

@@ -17,7 +17,9 @@ pub(super) fn socket(text: &str) -> Checked<SocketAddr> {
 
 /// A network, or an address as the network of itself.
 pub(super) fn network(text: &str) -> Checked<IpNet> {
-    let network = text.parse().or_else(|_not_a_network| text.parse::<IpAddr>().map(IpNet::from));
+    let network = text
+        .parse()
+        .or_else(|_not_a_network| text.parse::<IpAddr>().map(IpNet::from));
     network.map_err(|_ignored| "is neither an IP address nor a network")
 }
 
@@ -32,7 +34,11 @@ pub(super) fn base_url(text: &str) -> Checked<Url> {
     if written.contains(['?', '#']) {
         return Err("is a URL with a query or fragment");
     }
-    if written.split('/').next().is_none_or(|authority| authority.is_empty() || authority.contains('@')) {
+    if written
+        .split('/')
+        .next()
+        .is_none_or(|authority| authority.is_empty() || authority.contains('@'))
+    {
         return Err("is a URL without a host, or with a user name in it");
     }
     Url::parse(text).map_err(|_ignored| WRONG)
@@ -47,7 +53,7 @@ pub(super) fn origin(text: &str) -> Checked<Origin> {
     }
     let junk = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | '\\' | '?' | '#' | '@' | '%');
     if authority.is_empty() || authority.ends_with(':') || authority.contains(junk) {
-        return Err("has something else than scheme, host and port");
+        return Err("has more than scheme, host and port");
     }
     Url::parse(text).map(|url| url.origin()).map_err(|_ignored| WRONG)
 }
@@ -59,7 +65,10 @@ fn lower_scheme(text: &str) -> Option<&str> {
 
 /// The database: one of three kinds. `postgresql://` is the same as `postgres://`, and comes out as the latter.
 pub(super) fn database(text: &str) -> Checked<String> {
-    if text.strip_prefix("sqlite:").is_some_and(|file| !file.trim_start_matches('/').is_empty()) {
+    if text
+        .strip_prefix("sqlite:")
+        .is_some_and(|file| !file.trim_start_matches('/').is_empty())
+    {
         return Ok(text.to_owned());
     }
     let text = match text.strip_prefix("postgresql://") {
@@ -78,7 +87,7 @@ pub(super) fn cache(text: &str) -> Checked<String> {
     Ok(text.to_owned())
 }
 
-/// A URL of a server of one of these schemes. A `#` in a password would cut it off, and pass unnoticed.
+/// A URL of a server of one of these schemes. A `#` in a password would cut the URL off.
 fn server(text: &str, schemes: &[&str]) -> Checked<()> {
     let url = Url::parse(text).map_err(|_ignored| "is not a URL that can be read")?;
     if !schemes.contains(&url.scheme()) {
@@ -105,7 +114,11 @@ pub(super) fn aes_key(text: &str) -> Checked<SecretString> {
 
 /// What the signing keys are encrypted with.
 pub(super) fn master_key(text: &str) -> Checked<SecretString> {
-    if text.chars().count() >= 32 { Ok(text.into()) } else { Err("is shorter than 32 characters") }
+    if text.chars().count() >= 32 {
+        Ok(text.into())
+    } else {
+        Err("is shorter than 32 characters")
+    }
 }
 
 /// `iss` of our tokens: a URL, kept as it is written, for it is compared character by character.
@@ -123,7 +136,9 @@ pub(super) fn userid(text: &str) -> Checked<String> {
 
 /// Filter directives of a log.
 pub(super) fn log_filter(text: &str) -> Checked<String> {
-    EnvFilter::builder().parse(text).map_err(|_ignored| "is not a log filter")?;
+    EnvFilter::builder()
+        .parse(text)
+        .map_err(|_ignored| "is not a log filter")?;
     Ok(text.to_owned())
 }
 

@@ -47,12 +47,22 @@ impl Fault {
         wrong: impl Into<String>,
         instead: impl Into<String>,
     ) -> Self {
-        Self { variable: Some(variable(key)), source, ..Self::of(key, wrong, instead) }
+        Self {
+            variable: Some(variable(key)),
+            source,
+            ..Self::of(key, wrong, instead)
+        }
     }
 
     /// A fault of something that is not a key.
     pub(super) fn of(what: &str, wrong: impl Into<String>, instead: impl Into<String>) -> Self {
-        Self { key: shown(what), variable: None, source: None, wrong: wrong.into(), instead: instead.into() }
+        Self {
+            key: shown(what),
+            variable: None,
+            source: None,
+            wrong: wrong.into(),
+            instead: instead.into(),
+        }
     }
 }
 

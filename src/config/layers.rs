@@ -45,15 +45,28 @@ impl Provider for Layer {
 ///
 /// The file or the reference is not TOML; what is no key at all goes to `faults` instead.
 pub(super) fn gather(file: Option<&str>, env: &[(String, String)], faults: &mut Vec<Fault>) -> Result<Layered, Fault> {
-    let mut figment = Figment::from(Layer { source: Source::BuiltIn, dict: parsed(REFERENCE, Source::BuiltIn)? });
+    let mut figment = Figment::from(Layer {
+        source: Source::BuiltIn,
+        dict: parsed(REFERENCE, Source::BuiltIn)?,
+    });
     if let Some(text) = file {
         let dict = shaped(parsed(text, Source::File)?, faults);
-        figment = figment.merge(Layer { source: Source::File, dict });
+        figment = figment.merge(Layer {
+            source: Source::File,
+            dict,
+        });
     }
-    figment = figment.merge(Layer { source: Source::Environment, dict: shaped(variables(env, faults), faults) });
+    figment = figment.merge(Layer {
+        source: Source::Environment,
+        dict: shaped(variables(env, faults), faults),
+    });
 
     let mut layered = Layered::new();
-    let merged = figment.find_value("").ok().and_then(Value::into_dict).unwrap_or_default();
+    let merged = figment
+        .find_value("")
+        .ok()
+        .and_then(Value::into_dict)
+        .unwrap_or_default();
     for (section, value) in merged {
         let Value::Dict(_, keys) = value else { continue };
         for (key, value) in keys {
@@ -78,7 +91,10 @@ pub(super) fn gather(file: Option<&str>, env: &[(String, String)], faults: &mut 
 fn source_of(figment: &Figment, tag: Tag) -> Source {
     let name = figment.get_metadata(tag).map(|metadata| metadata.name.as_ref());
     let above = [Source::File, Source::Environment];
-    above.into_iter().find(|source| name == Some(source.name())).unwrap_or(Source::BuiltIn)
+    above
+        .into_iter()
+        .find(|source| name == Some(source.name()))
+        .unwrap_or(Source::BuiltIn)
 }
 
 /// Reads TOML. Of the parser's words only the place is kept: the rest quotes the line, which may hold a secret.
@@ -86,7 +102,11 @@ fn parsed(text: &str, source: Source) -> Result<Dict, Fault> {
     Toml::from_str::<Dict>(text).map_err(|error| {
         let report = error.to_string();
         let place = report.lines().next().unwrap_or("TOML parse error");
-        Fault::of(source.name(), place.to_owned(), "correct that line; text stands in \"quotes\", a key stands once")
+        Fault::of(
+            source.name(),
+            place.to_owned(),
+            "correct that line; text stands in \"quotes\", a key stands once",
+        )
     })
 }
 
@@ -94,7 +114,11 @@ fn parsed(text: &str, source: Source) -> Result<Dict, Fault> {
 fn shaped(mut dict: Dict, faults: &mut Vec<Fault>) -> Dict {
     dict.retain(|section, value| {
         let Value::Dict(_, keys) = value else {
-            faults.push(Fault::of(&shown(section), "stands outside of any section", "move it under its [section]"));
+            faults.push(Fault::of(
+                &shown(section),
+                "stands outside of any section",
+                "move it under its [section]",
+            ));
             return false;
         };
         if section == "apps" {
@@ -110,9 +134,14 @@ fn named_app(name: &str, value: &Value, faults: &mut Vec<Fault>) -> bool {
     let (wrong, instead) = if !matches!(value, Value::Dict(..)) {
         ("is not a section of a micro-app", "write [apps.NAME] above its keys")
     } else if name == "default" {
-        ("is the name of the micro-app under [dingtalk]", "set that one there, or choose another name")
+        (
+            "is the name of the micro-app under [dingtalk]",
+            "set that one there, or choose another name",
+        )
     } else if !(1..=32).contains(&name.len())
-        || !name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
+        || !name
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
     {
         ("is not a name for a micro-app", "use 1 to 32 of a-z, 0-9, _ and -")
     } else {
@@ -127,7 +156,9 @@ fn variables(env: &[(String, String)], faults: &mut Vec<Fault>) -> Dict {
     let mut sections = BTreeMap::<String, Dict>::new();
     let mut apps = BTreeMap::<String, Dict>::new();
     for (name, text) in env {
-        let Some(key) = name.strip_prefix("SSO_").filter(|key| !of_kubernetes(key)) else { continue };
+        let Some(key) = name.strip_prefix("SSO_").filter(|key| !of_kubernetes(key)) else {
+            continue;
+        };
         let Some((section, rest)) = key.split_once("__").filter(|_| name.to_uppercase() == *name) else {
             let instead = "write SSO_SECTION__KEY in capitals with two underscores, as in SSO_HTTP__LISTEN";
             faults.push(Fault::of(name, "is not the name of a setting", instead));
@@ -137,7 +168,9 @@ fn variables(env: &[(String, String)], faults: &mut Vec<Fault>) -> Dict {
         // The key of a micro-app stands after the last double underscore: its name may hold one.
         match rest.rsplit_once("__") {
             Some((app, key)) if section == "apps" => {
-                apps.entry(app.to_lowercase()).or_default().insert(key.to_lowercase(), value);
+                apps.entry(app.to_lowercase())
+                    .or_default()
+                    .insert(key.to_lowercase(), value);
             }
             _ => {
                 sections.entry(section).or_default().insert(rest.to_lowercase(), value);
@@ -148,7 +181,10 @@ fn variables(env: &[(String, String)], faults: &mut Vec<Fault>) -> Dict {
         let apps = apps.into_iter().map(|(name, keys)| (name, Value::from(keys)));
         sections.entry("apps".to_owned()).or_default().extend(apps);
     }
-    sections.into_iter().map(|(name, keys)| (name, Value::from(keys))).collect()
+    sections
+        .into_iter()
+        .map(|(name, keys)| (name, Value::from(keys)))
+        .collect()
 }
 
 /// Variables that Kubernetes sets in every pod beside a service named `sso`; they are not ours.

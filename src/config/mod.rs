@@ -7,7 +7,7 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::iter;
@@ -250,12 +250,18 @@ impl Settings {
             let name = name.to_string_lossy().into_owned();
             match value.into_string() {
                 Ok(value) => env.push((name, value)),
-                Err(_) if name.starts_with("SSO_") => faults.push(Fault::of(&name, "is not UTF-8", "write it in UTF-8")),
+                Err(_) if name.starts_with("SSO_") => {
+                    faults.push(Fault::of(&name, "is not UTF-8", "write it in UTF-8"));
+                }
                 Err(_) => {}
             }
         }
         // What is unreadable would make much else look missing, so it is told alone.
-        if faults.is_empty() { Self::from_sources(text.as_deref(), &env, purpose, &read_text) } else { Err(Faults(faults)) }
+        if faults.is_empty() {
+            Self::from_sources(text.as_deref(), &env, purpose, &read_text)
+        } else {
+            Err(Faults(faults))
+        }
     }
 
     /// The same from a file's text and given variables; `read_file` fetches the files that hold secrets.
@@ -285,7 +291,11 @@ fn read_text(path: &Path) -> io::Result<String> {
     const LONGEST: u64 = 1 << 20;
     let mut text = String::new();
     File::open(path)?.take(LONGEST + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > LONGEST { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(text) }
+    if text.len() as u64 > LONGEST {
+        Err(io::ErrorKind::FileTooLarge.into())
+    } else {
+        Ok(text)
+    }
 }
 
 // Each function below reads all keys of its section before it lets go of the first faulty one, so that one run of
@@ -299,14 +309,24 @@ fn settings(r: &mut Reader<'_>, purpose: Purpose) -> Read<Settings> {
     let cache = r.needed("cache.url", A_CACHE, cache);
     let dingtalk = dingtalk(r, purpose);
     let origins = r.list("jsapi.allowed_origins", check::origin, AN_ORIGIN);
-    let origins = origins.and_then(|list| if list.is_empty() { Ok(vec![public_url?.origin()]) } else { Ok(list) });
+    let origins = origins.and_then(|list| {
+        if list.is_empty() {
+            Ok(vec![public_url?.origin()])
+        } else {
+            Ok(list)
+        }
+    });
     let apps = apps(r, &origins, purpose);
     let digest = r.choice("jsapi.digest", &[("sha1", Digest::Sha1), ("sha256", Digest::Sha256)]);
     let tokens = tokens(r, public_url);
     let secrets = secrets(r, purpose, database.as_ref().is_ok_and(Database::is_server));
     let events = events(r);
     let rejected_codes_per_minute = r.number("limits.rejected_codes_per_minute", 1..=1_000_000);
-    let userids = r.list("admin.userids", check::userid, "write userids as DingTalk's admin console shows them");
+    let userids = r.list(
+        "admin.userids",
+        check::userid,
+        "write userids as DingTalk's admin console shows them",
+    );
     let format = r.choice("log.format", &[("text", LogFormat::Text), ("json", LogFormat::Json)]);
     let filter = r.checked("log.filter", check::log_filter, A_FILTER);
     let filter = r.needed("log.filter", A_FILTER, filter);
@@ -320,9 +340,14 @@ fn settings(r: &mut Reader<'_>, purpose: Purpose) -> Read<Settings> {
         tokens: tokens?,
         secrets: secrets?,
         events: events?,
-        limits: Limits { rejected_codes_per_minute: rejected_codes_per_minute? },
+        limits: Limits {
+            rejected_codes_per_minute: rejected_codes_per_minute?,
+        },
         admin: Admin { userids: userids? },
-        log: Log { format: format?, filter: filter? },
+        log: Log {
+            format: format?,
+            filter: filter?,
+        },
     })
 }
 
@@ -337,14 +362,22 @@ fn http(r: &mut Reader<'_>) -> Read<Http> {
         Some(url) => url,
         None => check::local_url(listen).map_err(|wrong| r.fault("http.listen", wrong, AN_ADDRESS))?,
     };
-    Ok(Http { listen, public_url, trusted_proxies: trusted_proxies?, workers: workers? })
+    Ok(Http {
+        listen,
+        public_url,
+        trusted_proxies: trusted_proxies?,
+        workers: workers?,
+    })
 }
 
 fn database(r: &mut Reader<'_>) -> Read<Database> {
     let url = r.checked_secret("database.url", check::database, A_DATABASE);
     let url = r.needed("database.url", A_DATABASE, url);
     let max_connections = r.number("database.max_connections", 1..=1000);
-    Ok(Database { url: url?.into(), max_connections: max_connections? })
+    Ok(Database {
+        url: url?.into(),
+        max_connections: max_connections?,
+    })
 }
 
 impl Database {
@@ -359,7 +392,11 @@ fn dingtalk(r: &mut Reader<'_>, purpose: Purpose) -> Read<DingTalk> {
     let corp_id = r.word("dingtalk.corp_id", 128);
     let corp_id = match purpose {
         Purpose::Demo => corp_id.map(Option::unwrap_or_default),
-        _ => r.needed("dingtalk.corp_id", "write the CorpId from the developer console's home page", corp_id),
+        _ => r.needed(
+            "dingtalk.corp_id",
+            "write the CorpId from the developer console's home page",
+            corp_id,
+        ),
     };
     let [oapi_url, api_url, login_url] = ["oapi_url", "api_url", "login_url"].map(|host| {
         let key = format!("dingtalk.{host}");
@@ -367,21 +404,22 @@ fn dingtalk(r: &mut Reader<'_>, purpose: Purpose) -> Read<DingTalk> {
         r.needed(&key, A_URL, url)
     });
     let timeout = r.number("dingtalk.timeout_ms", 100..=60_000).map(Duration::from_millis);
-    Ok(DingTalk { corp_id: corp_id?, oapi_url: oapi_url?, api_url: api_url?, login_url: login_url?, timeout: timeout? })
+    Ok(DingTalk {
+        corp_id: corp_id?,
+        oapi_url: oapi_url?,
+        api_url: api_url?,
+        login_url: login_url?,
+        timeout: timeout?,
+    })
 }
 
 fn apps(r: &mut Reader<'_>, origins: &Read<Vec<Origin>>, purpose: Purpose) -> Read<BTreeMap<String, App>> {
-    let mut apps = BTreeMap::new();
+    let (mut apps, mut keys) = (BTreeMap::new(), BTreeSet::new());
     let mut result = Ok(());
     let sections = r.apps().into_iter().map(|name| (format!("apps.{name}"), name));
     for (section, name) in iter::once(("dingtalk".to_owned(), DEFAULT_APP.to_owned())).chain(sections) {
-        match app(r, &section, purpose == Purpose::Serve, origins) {
-            Ok(Some(app)) if apps.values().any(|other: &App| other.app_key == app.app_key) => {
-                let wrong = "is the app key of another micro-app too";
-                result = Err(r.fault(&format!("{section}.app_key"), wrong, "give each micro-app its own, or drop one"));
-            }
-            Ok(Some(app)) => _ = apps.insert(name, app),
-            Ok(None) => {}
+        match app(r, &section, purpose == Purpose::Serve, origins, &mut keys) {
+            Ok(app) => apps.extend(app.map(|app| (name, app))),
             Err(noted) => result = Err(noted),
         }
     }
@@ -389,28 +427,66 @@ fn apps(r: &mut Reader<'_>, origins: &Read<Vec<Origin>>, purpose: Purpose) -> Re
 }
 
 /// The micro-app of a section; none where it is not complete and need not be.
-fn app(r: &mut Reader<'_>, section: &str, needed: bool, origins: &Read<Vec<Origin>>) -> Read<Option<App>> {
-    let [key, secret, agent, own] = ["app_key", "app_secret", "agent_id", "allowed_origins"].map(|k| format!("{section}.{k}"));
+fn app(
+    r: &mut Reader<'_>,
+    section: &str,
+    needed: bool,
+    origins: &Read<Vec<Origin>>,
+    keys: &mut BTreeSet<String>,
+) -> Read<Option<App>> {
+    let [key, secret, agent, own] =
+        ["app_key", "app_secret", "agent_id", "allowed_origins"].map(|k| format!("{section}.{k}"));
     let mut app_key = r.word(&key, 128);
     let mut app_secret = r.secret_word(&secret, 256);
     let mut agent_id = r.word(&agent, 64);
     if needed {
-        app_key = r.needed(&key, "write the app's Client ID (AppKey) from the developer console", app_key).map(Some);
-        app_secret = r.needed(&secret, "write the app's Client Secret (AppSecret)", app_secret).map(Some);
-        agent_id = r.needed(&agent, "write the app's AgentId from the developer console", agent_id).map(Some);
+        app_key = r
+            .needed(
+                &key,
+                "write the app's Client ID (AppKey) from the developer console",
+                app_key,
+            )
+            .map(Some);
+        app_secret = r
+            .needed(&secret, "write the app's Client Secret (AppSecret)", app_secret)
+            .map(Some);
+        agent_id = r
+            .needed(&agent, "write the app's AgentId from the developer console", agent_id)
+            .map(Some);
+    }
+    if let Ok(Some(text)) = &app_key
+        && !keys.insert(text.clone())
+    {
+        let wrong = "is the app key of another micro-app too";
+        app_key = Err(r.fault(&key, wrong, "give each micro-app its own, or drop one"));
     }
     // The default micro-app has its origins under [jsapi].
-    let own = if section == "dingtalk" { Ok(Vec::new()) } else { r.list(&own, check::origin, AN_ORIGIN) };
+    let own = if section == "dingtalk" {
+        Ok(Vec::new())
+    } else {
+        r.list(&own, check::origin, AN_ORIGIN)
+    };
     let (app_key, app_secret, agent_id, own) = (app_key?, app_secret?, agent_id?, own?);
     let allowed_origins = if own.is_empty() { origins.clone()? } else { own };
-    Ok((|| Some(App { app_key: app_key?, app_secret: app_secret?, agent_id: agent_id?, allowed_origins }))())
+    Ok((|| {
+        Some(App {
+            app_key: app_key?,
+            app_secret: app_secret?,
+            agent_id: agent_id?,
+            allowed_origins,
+        })
+    })())
 }
 
 fn tokens(r: &mut Reader<'_>, public_url: Read<&Url>) -> Read<Tokens> {
     let issuer = r.checked("tokens.issuer", check::issuer, A_URL);
     let access_ttl_s = r.number("tokens.access_ttl_s", 60..=86_400);
     let refresh_ttl_s = r.number("tokens.refresh_ttl_s", access_ttl_s.unwrap_or(60)..=31_536_000);
-    let algorithms = [("ES256", Algorithm::Es256), ("EdDSA", Algorithm::EdDsa), ("RS256", Algorithm::Rs256)];
+    let algorithms = [
+        ("ES256", Algorithm::Es256),
+        ("EdDSA", Algorithm::EdDsa),
+        ("RS256", Algorithm::Rs256),
+    ];
     let algorithm = r.choice("tokens.algorithm", &algorithms);
     let cookie_domain = r.word("tokens.cookie_domain", 253);
     let public_url = public_url?;
@@ -419,7 +495,11 @@ fn tokens(r: &mut Reader<'_>, public_url: Read<&Url>) -> Read<Tokens> {
         && !check::covers(domain, public_url.host_str().unwrap_or_default())
     {
         let instead = "write that host, or a domain above it as in example.com";
-        return Err(r.fault("tokens.cookie_domain", "does not cover the host of http.public_url", instead));
+        return Err(r.fault(
+            "tokens.cookie_domain",
+            "does not cover the host of http.public_url",
+            instead,
+        ));
     }
     Ok(Tokens {
         issuer: issuer?.unwrap_or_else(|| public_url.as_str().trim_end_matches('/').to_owned()),
@@ -436,13 +516,19 @@ fn secrets(r: &mut Reader<'_>, purpose: Purpose, server: bool) -> Read<Secrets> 
     if server && matches!(purpose, Purpose::Serve | Purpose::Keys) {
         master_key = r.needed("secrets.master_key", INSTEAD, master_key).map(Some);
     }
-    Ok(Secrets { master_key: master_key? })
+    Ok(Secrets {
+        master_key: master_key?,
+    })
 }
 
 fn events(r: &mut Reader<'_>) -> Read<Events> {
     const A_TOKEN: &str = "write the token of the event subscription from the developer console";
     const A_KEY: &str = "write the AES key of the event subscription from the developer console";
-    let modes = [("off", EventsMode::Off), ("http", EventsMode::Http), ("stream", EventsMode::Stream)];
+    let modes = [
+        ("off", EventsMode::Off),
+        ("http", EventsMode::Http),
+        ("stream", EventsMode::Stream),
+    ];
     let mode = r.choice("events.mode", &modes);
     let mut token = r.secret_word("events.token", 256);
     let mut aes_key = r.checked_secret("events.aes_key", check::aes_key, A_KEY);
@@ -451,7 +537,12 @@ fn events(r: &mut Reader<'_>) -> Read<Events> {
         aes_key = r.needed("events.aes_key", A_KEY, aes_key).map(Some);
     }
     let owner_key = r.word("events.owner_key", 128);
-    Ok(Events { mode: mode?, token: token?, aes_key: aes_key?, owner_key: owner_key? })
+    Ok(Events {
+        mode: mode?,
+        token: token?,
+        aes_key: aes_key?,
+        owner_key: owner_key?,
+    })
 }
 
 const A_URL: &str = "write http://HOST or https://HOST, with a port or path where needed";

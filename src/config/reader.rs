@@ -42,7 +42,12 @@ pub(super) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Starts with what was given, and with what was already wrong with it.
     pub(super) fn new(given: Layered, faults: Vec<Fault>, read_file: ReadFile<'a>) -> Self {
-        Self { given, read: BTreeSet::new(), faults, read_file }
+        Self {
+            given,
+            read: BTreeSet::new(),
+            faults,
+            read_file,
+        }
     }
 
     /// Notes a fault of the key.
@@ -60,13 +65,17 @@ impl<'a> Reader<'a> {
     /// The names of the micro-apps that have a section.
     pub(super) fn apps(&self) -> BTreeSet<String> {
         let keys = self.given.keys().filter_map(|key| key.strip_prefix("apps."));
-        keys.filter_map(|key| key.split_once('.')).map(|(name, _)| name.to_owned()).collect()
+        keys.filter_map(|key| key.split_once('.'))
+            .map(|(name, _)| name.to_owned())
+            .collect()
     }
 
     /// One line of text; `""` is none.
     pub(super) fn text(&mut self, key: &str) -> Read<Option<String>> {
         self.read.insert(key.to_owned());
-        let Some(given) = self.given.get(key) else { return Ok(None) };
+        let Some(given) = self.given.get(key) else {
+            return Ok(None);
+        };
         let Some(text) = as_text(&given.value) else {
             return Err(self.fault(key, "is not text", "write it in \"quotes\""));
         };
@@ -100,10 +109,16 @@ impl<'a> Reader<'a> {
         if direct >= file {
             return self.text(key);
         }
-        let Some(path) = self.text(&file_key)? else { return Ok(None) };
+        let Some(path) = self.text(&file_key)? else {
+            return Ok(None);
+        };
         let text = (self.read_file)(Path::new(&path)).map_err(|error| {
             let wrong = format!("names a file that cannot be read ({})", error.kind());
-            self.fault(&file_key, wrong, "name a readable text file that holds nothing but the secret")
+            self.fault(
+                &file_key,
+                wrong,
+                "name a readable text file that holds nothing but the secret",
+            )
         })?;
         match text.trim_end_matches(['\r', '\n']) {
             "" => Err(self.fault(&file_key, "names an empty file", "write the secret into it")),
@@ -129,19 +144,29 @@ impl<'a> Reader<'a> {
         T: FromStr + PartialOrd + Display,
     {
         let text = self.text(key)?.unwrap_or_default();
-        text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
-            let instead = format!("write a whole number from {} to {}", range.start(), range.end());
-            self.fault(key, "is not a number that it may be", instead)
-        })
+        text.parse()
+            .ok()
+            .filter(|number| range.contains(number))
+            .ok_or_else(|| {
+                let instead = format!("write a whole number from {} to {}", range.start(), range.end());
+                self.fault(key, "is not a whole number of its range", instead)
+            })
     }
 
     /// One of a few words, whatever the case of their letters.
     pub(super) fn choice<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> Read<T> {
         let text = self.text(key)?.unwrap_or_default();
-        let choice = choices.iter().find(|(name, _)| name.eq_ignore_ascii_case(&text)).map(|(_, value)| *value);
+        let choice = choices
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(&text))
+            .map(|(_, value)| *value);
         choice.ok_or_else(|| {
             let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
-            self.fault(key, "is none of the words that it may be", format!("write {}", names.join(" or ")))
+            self.fault(
+                key,
+                "is none of the words that it may be",
+                format!("write {}", names.join(" or ")),
+            )
         })
     }
 
@@ -149,7 +174,9 @@ impl<'a> Reader<'a> {
     /// place.
     pub(super) fn list<T>(&mut self, key: &str, check: Check<T>, instead: &str) -> Read<Vec<T>> {
         self.read.insert(key.to_owned());
-        let Some(given) = self.given.get(key) else { return Ok(Vec::new()) };
+        let Some(given) = self.given.get(key) else {
+            return Ok(Vec::new());
+        };
         let entries: Option<Vec<String>> = match &given.value {
             Value::Array(_, values) => values.iter().map(as_text).collect(),
             value => as_text(value).map(|text| text.split(',').map(|entry| entry.trim().to_owned()).collect()),
@@ -168,22 +195,32 @@ impl<'a> Reader<'a> {
                 Err(wrong) => _ = self.fault(key, format!("entry {} {wrong}", nth + 1), instead),
             }
         }
-        if values.len() == entries.len() { Ok(values) } else { Err(Noted) }
+        if values.len() == entries.len() {
+            Ok(values)
+        } else {
+            Err(Noted)
+        }
     }
 
     /// Ends the reading: what was given and never read is unknown. All faults, if there are any.
     pub(super) fn finish(mut self) -> Vec<Fault> {
         for (key, given) in self.given.iter().filter(|(key, _)| !self.read.contains(*key)) {
             let section = key.rsplit_once('.').map_or("", |(section, _)| section);
-            let siblings = self.read.iter().filter_map(|known| known.strip_prefix(section)?.strip_prefix('.'));
-            let siblings: Vec<_> = siblings.filter(|name| !name.contains('.') && !name.ends_with("_file")).collect();
+            let siblings = self
+                .read
+                .iter()
+                .filter_map(|known| known.strip_prefix(section)?.strip_prefix('.'));
+            let siblings: Vec<_> = siblings
+                .filter(|name| !name.contains('.') && !name.ends_with("_file"))
+                .collect();
             let instead = if siblings.is_empty() {
                 let sections: BTreeSet<_> = self.read.iter().filter_map(|key| key.split('.').next()).collect();
                 format!("the sections are {} and apps", Vec::from_iter(sections).join(", "))
             } else {
                 format!("[{}] has {}", shown(section), siblings.join(", "))
             };
-            self.faults.push(Fault::of_key(key, Some(given.source), "is not a setting", instead));
+            self.faults
+                .push(Fault::of_key(key, Some(given.source), "is not a setting", instead));
         }
         self.faults
     }
@@ -197,7 +234,10 @@ impl<'a> Reader<'a> {
     /// A text that has to be one word.
     fn one_word(&mut self, key: &str, text: Option<String>, longest: usize) -> Read<Option<String>> {
         let blank = |c: char| c.is_whitespace() || c.is_control();
-        if text.as_ref().is_some_and(|text| text.len() > longest || text.contains(blank)) {
+        if text
+            .as_ref()
+            .is_some_and(|text| text.len() > longest || text.contains(blank))
+        {
             let wrong = format!("has white space or more than {longest} bytes");
             return Err(self.fault(key, wrong, "copy it again, without blanks"));
         }
@@ -215,9 +255,10 @@ fn as_text(value: &Value) -> Option<String> {
     match value {
         Value::String(_, text) => Some(text.clone()),
         Value::Num(_, Num::F32(_) | Num::F64(_)) => None,
-        Value::Num(_, number) => {
-            number.to_i128().map(|n| n.to_string()).or_else(|| number.to_u128().map(|n| n.to_string()))
-        }
+        Value::Num(_, number) => number
+            .to_i128()
+            .map(|n| n.to_string())
+            .or_else(|| number.to_u128().map(|n| n.to_string())),
         _ => None,
     }
 }

@@ -54,9 +54,19 @@ pub(super) async fn upsert(db: &impl ConnectionTrait, mut departments: Vec<Model
         path: Set(department.path),
         updated_at: Set(department.updated_at),
     });
-    let changed = [Column::Name, Column::ParentId, Column::RootId, Column::Path, Column::UpdatedAt];
+    let changed = [
+        Column::Name,
+        Column::ParentId,
+        Column::RootId,
+        Column::Path,
+        Column::UpdatedAt,
+    ];
     Entity::insert_many(rows)
-        .on_conflict(OnConflict::columns([Column::CorpId, Column::Id]).update_columns(changed).to_owned())
+        .on_conflict(
+            OnConflict::columns([Column::CorpId, Column::Id])
+                .update_columns(changed)
+                .to_owned(),
+        )
         .exec_without_returning(db)
         .await?;
     Ok(())

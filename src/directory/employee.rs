@@ -69,7 +69,11 @@ pub(super) async fn lock(
 
 /// Finds one employee by DingTalk's id.
 pub(super) async fn find(db: &impl ConnectionTrait, corp_id: &str, userid: &str) -> Result<Option<Model>, DbErr> {
-    Entity::find().filter(Column::CorpId.eq(corp_id)).filter(Column::Userid.eq(userid)).one(db).await
+    Entity::find()
+        .filter(Column::CorpId.eq(corp_id))
+        .filter(Column::Userid.eq(userid))
+        .one(db)
+        .await
 }
 
 /// Finds one employee by our id.
@@ -101,9 +105,19 @@ pub(super) async fn upsert(
         updated_at: Set(now),
         ..Default::default()
     });
-    let changed = [Column::Unionid, Column::Name, Column::Avatar, Column::Position, Column::UpdatedAt];
+    let changed = [
+        Column::Unionid,
+        Column::Name,
+        Column::Avatar,
+        Column::Position,
+        Column::UpdatedAt,
+    ];
     Entity::insert_many(rows)
-        .on_conflict(OnConflict::columns([Column::CorpId, Column::Userid]).update_columns(changed).to_owned())
+        .on_conflict(
+            OnConflict::columns([Column::CorpId, Column::Userid])
+                .update_columns(changed)
+                .to_owned(),
+        )
         .exec_without_returning(db)
         .await?;
     Ok(())

@@ -32,13 +32,20 @@ impl ActiveModelBehavior for ActiveModel {}
 
 /// The memberships of some employees, each employee's in DingTalk's order.
 pub(super) async fn of_employees(db: &impl ConnectionTrait, ids: &[i64]) -> Result<Vec<Model>, DbErr> {
-    Entity::find().filter(Column::EmployeeId.is_in(ids.iter().copied())).order_by_asc(Column::Rank).all(db).await
+    Entity::find()
+        .filter(Column::EmployeeId.is_in(ids.iter().copied()))
+        .order_by_asc(Column::Rank)
+        .all(db)
+        .await
 }
 
 /// Puts `now` in the place of whatever memberships these employees had.
 pub(super) async fn replace(db: &impl ConnectionTrait, ids: &[i64], now: Vec<Model>) -> Result<(), DbErr> {
     if !ids.is_empty() {
-        Entity::delete_many().filter(Column::EmployeeId.is_in(ids.iter().copied())).exec(db).await?;
+        Entity::delete_many()
+            .filter(Column::EmployeeId.is_in(ids.iter().copied()))
+            .exec(db)
+            .await?;
     }
     if now.is_empty() {
         return Ok(());

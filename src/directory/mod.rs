@@ -103,7 +103,11 @@ impl Employee {
     /// The main department: the one marked so, else the first.
     #[must_use]
     pub fn main_department(&self) -> Option<i64> {
-        let main = self.memberships.iter().find(|membership| membership.main).or(self.memberships.first());
+        let main = self
+            .memberships
+            .iter()
+            .find(|membership| membership.main)
+            .or(self.memberships.first());
         main.map(|membership| membership.department_id)
     }
 }
@@ -139,8 +143,14 @@ impl Directory {
         admins: Vec<String>,
         clock: Clock,
     ) -> anyhow::Result<Self> {
-        let directory =
-            Self(Arc::new(House { database, dingtalk, corp_id, admins, clock, tree: RwLock::default() }));
+        let directory = Self(Arc::new(House {
+            database,
+            dingtalk,
+            corp_id,
+            admins,
+            clock,
+            tree: RwLock::default(),
+        }));
         directory.reload().await?;
         Ok(directory)
     }
@@ -170,7 +180,9 @@ impl Directory {
         let house = &*self.0;
         let now = house.clock.now();
         let userids: Vec<String> = profiles.iter().map(|profile| profile.userid.clone()).collect();
-        let mut rows = employee::lock(transaction, &house.corp_id, &userids).await.map_err(AdmitError::Update)?;
+        let mut rows = employee::lock(transaction, &house.corp_id, &userids)
+            .await
+            .map_err(AdmitError::Update)?;
         let known: HashMap<&str, &employee::Model> = rows.iter().map(|row| (row.userid.as_str(), row)).collect();
         let (mut new, mut changed) = (Vec::new(), Vec::new());
         for profile in profiles {
@@ -181,13 +193,24 @@ impl Directory {
             }
         }
         if !new.is_empty() || !changed.is_empty() {
-            employee::upsert(transaction, &house.corp_id, new, now).await.map_err(AdmitError::Insert)?;
-            employee::upsert(transaction, &house.corp_id, changed, now).await.map_err(AdmitError::Update)?;
-            rows = employee::lock(transaction, &house.corp_id, &userids).await.map_err(AdmitError::Update)?;
+            employee::upsert(transaction, &house.corp_id, new, now)
+                .await
+                .map_err(AdmitError::Insert)?;
+            employee::upsert(transaction, &house.corp_id, changed, now)
+                .await
+                .map_err(AdmitError::Update)?;
+            rows = employee::lock(transaction, &house.corp_id, &userids)
+                .await
+                .map_err(AdmitError::Update)?;
         }
-        self.place(transaction, profiles, &rows).await.map_err(AdmitError::Update)?;
+        self.place(transaction, profiles, &rows)
+            .await
+            .map_err(AdmitError::Update)?;
         let employees = self.complete(transaction, rows).await.map_err(AdmitError::Update)?;
-        Ok(employees.into_iter().map(|employee| (employee.userid.clone(), employee)).collect())
+        Ok(employees
+            .into_iter()
+            .map(|employee| (employee.userid.clone(), employee))
+            .collect())
     }
 
     /// Fetches departments that are not known yet, with their ancestors, and keeps them. What the platform does not
@@ -203,11 +226,19 @@ impl Directory {
         for id in unknown {
             let mut next = Some(id);
             for _ in 0..MAX_DEPTH {
-                let Some(id) = next.filter(|id| !grown.contains(*id)) else { break };
+                let Some(id) = next.filter(|id| !grown.contains(*id)) else {
+                    break;
+                };
                 match self.0.dingtalk.department(app, DepartmentId(id)).await {
                     Ok(department) => {
                         let parent_id = department.parent_id.map(|parent| parent.0);
-                        grown.insert(id, Node { name: bounded(department.name, 255), parent_id });
+                        grown.insert(
+                            id,
+                            Node {
+                                name: bounded(department.name, 255),
+                                parent_id,
+                            },
+                        );
                         learned.insert(id);
                         next = parent_id.or((id != tree::ROOT).then_some(tree::ROOT));
                     }
@@ -228,7 +259,10 @@ impl Directory {
     pub fn place_of(&self, id: i64) -> Place {
         let place = self.tree().place(id);
         if place.broken {
-            tracing::warn!(department = id, "the chain of parents is broken: its branch is not known");
+            tracing::warn!(
+                department = id,
+                "the chain of parents is broken: its branch is not known"
+            );
         }
         place
     }
@@ -270,9 +304,10 @@ impl Directory {
             let transaction = self.0.database.begin().await?;
             // The row first: a login that is under way has it locked, and its session is seen below.
             employee::set_disabled(&transaction, employee.id, disabled, now).await?;
-            let ended = match disabled {
-                true => tokens::end_subject(&transaction, &employee.id.to_string(), now).await?,
-                false => 0,
+            let ended = if disabled {
+                tokens::end_subject(&transaction, &employee.id.to_string(), now).await?
+            } else {
+                0
             };
             transaction.commit().await?;
             Ok(ended)
@@ -347,9 +382,10 @@ impl Directory {
         };
         database::within_limit(async {
             let transaction = self.0.database.begin().await?;
-            let changed = match granted {
-                true => role_grant::insert(&transaction, grant).await?,
-                false => role_grant::delete(&transaction, employee.id, name).await?,
+            let changed = if granted {
+                role_grant::insert(&transaction, grant).await?
+            } else {
+                role_grant::delete(&transaction, employee.id, name).await?
             };
             transaction.commit().await?;
             Ok(changed)
@@ -364,7 +400,13 @@ impl Directory {
     pub async fn reload(&self) -> Result<(), DbErr> {
         let mut tree = Tree::default();
         for row in department::all(self.0.database.reader(), &self.0.corp_id).await? {
-            tree.insert(row.id, Node { name: row.name, parent_id: row.parent_id });
+            tree.insert(
+                row.id,
+                Node {
+                    name: row.name,
+                    parent_id: row.parent_id,
+                },
+            );
         }
         *self.0.tree.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(tree);
         Ok(())
@@ -380,7 +422,13 @@ impl Directory {
                 name: place.name.unwrap_or_default(),
                 parent_id: grown.parent_of(*id),
                 root_id: place.branch.map_or(*id, |branch| branch.id),
-                path: bounded(place.path.iter().fold("/".to_owned(), |path, up| format!("{path}{}/", up.id)), 1024),
+                path: bounded(
+                    place
+                        .path
+                        .iter()
+                        .fold("/".to_owned(), |path, up| format!("{path}{}/", up.id)),
+                    1024,
+                ),
                 updated_at: now,
             }
         });
@@ -405,23 +453,31 @@ impl Directory {
         for row in membership::of_employees(transaction, &ids).await? {
             stored.entry(row.employee_id).or_default().push(from_row(&row));
         }
-        let told: HashMap<&str, &Profile> =
-            profiles.iter().map(|profile| (profile.userid.as_str(), profile)).collect();
+        let told: HashMap<&str, &Profile> = profiles
+            .iter()
+            .map(|profile| (profile.userid.as_str(), profile))
+            .collect();
         let (mut moved, mut now) = (Vec::new(), Vec::new());
         for row in rows {
-            let Some(profile) = told.get(row.userid.as_str()) else { continue };
+            let Some(profile) = told.get(row.userid.as_str()) else {
+                continue;
+            };
             if stored.get(&row.id).map_or(&[][..], Vec::as_slice) == profile.memberships {
                 continue;
             }
             moved.push(row.id);
-            now.extend((0..).zip(&profile.memberships).map(|(rank, membership)| membership::Model {
-                employee_id: row.id,
-                department_id: membership.department_id,
-                corp_id: self.0.corp_id.clone(),
-                rank,
-                main: membership.main,
-                leader: membership.leader,
-            }));
+            now.extend(
+                (0..)
+                    .zip(&profile.memberships)
+                    .map(|(rank, membership)| membership::Model {
+                        employee_id: row.id,
+                        department_id: membership.department_id,
+                        corp_id: self.0.corp_id.clone(),
+                        rank,
+                        main: membership.main,
+                        leader: membership.leader,
+                    }),
+            );
         }
         membership::replace(transaction, &moved, now).await
     }
@@ -434,12 +490,19 @@ impl Directory {
         let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
         let memberships = membership::of_employees(db, &ids).await?;
         let grants = role_grant::of_employees(db, &ids).await?;
-        let roles = if grants.is_empty() { Vec::new() } else { role::all(db, &self.0.corp_id).await? };
+        let roles = if grants.is_empty() {
+            Vec::new()
+        } else {
+            role::all(db, &self.0.corp_id).await?
+        };
         Ok(rows
             .into_iter()
             .map(|row| {
-                let mut held: BTreeSet<String> =
-                    grants.iter().filter(|grant| grant.employee_id == row.id).map(|grant| grant.role.clone()).collect();
+                let mut held: BTreeSet<String> = grants
+                    .iter()
+                    .filter(|grant| grant.employee_id == row.id)
+                    .map(|grant| grant.role.clone())
+                    .collect();
                 if self.0.admins.contains(&row.userid) {
                     held.insert(ADMIN.to_owned());
                 }
@@ -470,7 +533,11 @@ impl Directory {
 }
 
 fn from_row(row: &membership::Model) -> Membership {
-    Membership { department_id: row.department_id, main: row.main, leader: row.leader }
+    Membership {
+        department_id: row.department_id,
+        main: row.main,
+        leader: row.leader,
+    }
 }
 
 fn facts(profile: &Profile) -> employee::Facts {
@@ -493,5 +560,9 @@ fn differs(row: &employee::Model, profile: &Profile) -> bool {
 /// Text that every database stores: without control characters (PostgreSQL refuses NUL), cut to `characters`.
 #[must_use]
 pub fn bounded(text: impl AsRef<str>, characters: usize) -> String {
-    text.as_ref().chars().filter(|character| !character.is_control()).take(characters).collect()
+    text.as_ref()
+        .chars()
+        .filter(|character| !character.is_control())
+        .take(characters)
+        .collect()
 }

@@ -30,7 +30,11 @@ impl ActiveModelBehavior for ActiveModel {}
 
 /// Every role of the company by name.
 pub(super) async fn all(db: &impl ConnectionTrait, corp_id: &str) -> Result<Vec<Model>, DbErr> {
-    Entity::find().filter(Column::CorpId.eq(corp_id)).order_by_asc(Column::Name).all(db).await
+    Entity::find()
+        .filter(Column::CorpId.eq(corp_id))
+        .order_by_asc(Column::Name)
+        .all(db)
+        .await
 }
 
 /// Says what a role allows, whether it is new or not.
@@ -44,6 +48,9 @@ pub(super) async fn upsert(db: &impl ConnectionTrait, role: Model) -> Result<(),
     let conflict = OnConflict::columns([Column::CorpId, Column::Name])
         .update_columns([Column::Power, Column::UpdatedAt])
         .to_owned();
-    Entity::insert(row).on_conflict(conflict).exec_without_returning(db).await?;
+    Entity::insert(row)
+        .on_conflict(conflict)
+        .exec_without_returning(db)
+        .await?;
     Ok(())
 }

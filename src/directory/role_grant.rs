@@ -29,12 +29,20 @@ impl ActiveModelBehavior for ActiveModel {}
 
 /// The grants of some employees, by role.
 pub(super) async fn of_employees(db: &impl ConnectionTrait, ids: &[i64]) -> Result<Vec<Model>, DbErr> {
-    Entity::find().filter(Column::EmployeeId.is_in(ids.iter().copied())).order_by_asc(Column::Role).all(db).await
+    Entity::find()
+        .filter(Column::EmployeeId.is_in(ids.iter().copied()))
+        .order_by_asc(Column::Role)
+        .all(db)
+        .await
 }
 
 /// Grants a role; false if the employee had it.
 pub(super) async fn insert(db: &impl ConnectionTrait, grant: Model) -> Result<bool, DbErr> {
-    if Entity::find_by_id((grant.employee_id, grant.role.clone())).one(db).await?.is_some() {
+    if Entity::find_by_id((grant.employee_id, grant.role.clone()))
+        .one(db)
+        .await?
+        .is_some()
+    {
         return Ok(false);
     }
     let row = ActiveModel {
@@ -49,5 +57,9 @@ pub(super) async fn insert(db: &impl ConnectionTrait, grant: Model) -> Result<bo
 
 /// Takes a role back; false if the employee did not have it.
 pub(super) async fn delete(db: &impl ConnectionTrait, employee_id: i64, role: &str) -> Result<bool, DbErr> {
-    Ok(Entity::delete_by_id((employee_id, role.to_owned())).exec(db).await?.rows_affected == 1)
+    Ok(Entity::delete_by_id((employee_id, role.to_owned()))
+        .exec(db)
+        .await?
+        .rows_affected
+        == 1)
 }

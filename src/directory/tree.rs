@@ -70,10 +70,18 @@ impl Tree {
     #[must_use]
     pub fn place(&self, id: i64) -> Place {
         let Some(node) = self.0.get(&id) else {
-            return Place { name: None, branch: None, path: Vec::new(), broken: true };
+            return Place {
+                name: None,
+                branch: None,
+                path: Vec::new(),
+                broken: true,
+            };
         };
         let mut visited = HashSet::from([id]);
-        let mut up = vec![Named { id, name: node.name.clone() }];
+        let mut up = vec![Named {
+            id,
+            name: node.name.clone(),
+        }];
         let mut parent = node.parent_id;
         let broken = loop {
             match parent {
@@ -81,7 +89,10 @@ impl Tree {
                 None => break id != ROOT,
                 Some(next) => match self.0.get(&next) {
                     Some(ancestor) if visited.insert(next) => {
-                        up.push(Named { id: next, name: ancestor.name.clone() });
+                        up.push(Named {
+                            id: next,
+                            name: ancestor.name.clone(),
+                        });
                         parent = ancestor.parent_id;
                     }
                     _ => break true,
@@ -91,7 +102,12 @@ impl Tree {
         up.reverse();
         let branch = if broken { None } else { up.first().cloned() };
         up.pop();
-        Place { name: Some(node.name.clone()), branch, path: up, broken }
+        Place {
+            name: Some(node.name.clone()),
+            branch,
+            path: up,
+            broken,
+        }
     }
 }
 
@@ -102,7 +118,13 @@ mod tests {
     fn tree(departments: &[(i64, Option<i64>)]) -> Tree {
         let mut tree = Tree::default();
         for (id, parent_id) in departments {
-            tree.insert(*id, Node { name: format!("d{id}"), parent_id: *parent_id });
+            tree.insert(
+                *id,
+                Node {
+                    name: format!("d{id}"),
+                    parent_id: *parent_id,
+                },
+            );
         }
         tree
     }

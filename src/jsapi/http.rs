@@ -34,5 +34,7 @@ pub(crate) async fn config(jsapi: Data<Jsapi>, Body(request): Body<ConfigRequest
     let app = request.app.as_deref().unwrap_or(DEFAULT_APP);
     let page = jsapi.page(app, &request.url)?;
     let signed = jsapi.config(app, &page).await?;
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(signed))
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .json(signed))
 }

@@ -68,7 +68,11 @@ impl Jsapi {
     pub fn page(&self, app: &str, url: &str) -> Result<PageUrl, Error> {
         let app = self.app(app)?;
         let page = PageUrl::parse(url).map_err(|fault| Error::InvalidRequest(format!("url: {fault}")))?;
-        if page.allowed(&app.allowed_origins) { Ok(page) } else { Err(Error::UrlNotAllowed) }
+        if page.allowed(&app.allowed_origins) {
+            Ok(page)
+        } else {
+            Err(Error::UrlNotAllowed)
+        }
     }
 
     /// Signs a page. With a ticket at hand nobody is asked.
@@ -84,8 +88,13 @@ impl Jsapi {
         };
         let time_stamp = house.clock.unix_seconds();
         let nonce_str = Uuid::new_v4().simple().to_string();
-        let signature =
-            signature::sign(house.digest, ticket.reveal(), &nonce_str, time_stamp, page.signed_text());
+        let signature = signature::sign(
+            house.digest,
+            ticket.reveal(),
+            &nonce_str,
+            time_stamp,
+            page.signed_text(),
+        );
         Ok(SignedConfig {
             url: page.signed_text().to_owned(),
             nonce_str,
@@ -97,7 +106,10 @@ impl Jsapi {
     }
 
     fn app(&self, name: &str) -> Result<&config::App, Error> {
-        self.0.apps.get(name).ok_or_else(|| Error::InvalidRequest("app: no micro-app of this name is configured".into()))
+        self.0
+            .apps
+            .get(name)
+            .ok_or_else(|| Error::InvalidRequest("app: no micro-app of this name is configured".into()))
     }
 }
 

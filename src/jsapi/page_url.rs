@@ -42,7 +42,10 @@ impl PageUrl {
         if text.is_empty() || text.len() > MAX_BYTES {
             return Err(PageUrlError::Length);
         }
-        if text.chars().any(|character| character.is_whitespace() || character.is_control() || character == '\\') {
+        if text
+            .chars()
+            .any(|character| character.is_whitespace() || character.is_control() || character == '\\')
+        {
             return Err(PageUrlError::Character);
         }
         let (scheme, rest) = text.split_once("://").ok_or(PageUrlError::NotAPage)?;
@@ -61,7 +64,10 @@ impl PageUrl {
             Some((page, query)) => format!("{page}?{}", decode(query)),
             None => shown.to_owned(),
         };
-        Ok(Self { origin: url.origin(), signed })
+        Ok(Self {
+            origin: url.origin(),
+            signed,
+        })
     }
 
     /// The text to sign.

@@ -11,19 +11,30 @@ use crate::config::Digest;
 #[must_use]
 pub fn sign(digest: Digest, ticket: &str, nonce: &str, timestamp: i64, url: &str) -> String {
     let timestamp = timestamp.to_string();
-    let parts = ["jsapi_ticket=", ticket, "&noncestr=", nonce, "&timestamp=", &timestamp, "&url=", url];
+    let parts = [
+        "jsapi_ticket=",
+        ticket,
+        "&noncestr=",
+        nonce,
+        "&timestamp=",
+        &timestamp,
+        "&url=",
+        url,
+    ];
     match digest {
-        Digest::Sha1 => hex(&parts.iter().fold(Sha1::new(), |hash, part| hash.chain_update(part)).finalize()),
-        Digest::Sha256 => hex(&parts.iter().fold(Sha256::new(), |hash, part| hash.chain_update(part)).finalize()),
+        Digest::Sha1 => hex(&parts.iter().fold(Sha1::new(), sha2::Digest::chain_update).finalize()),
+        Digest::Sha256 => hex(&parts.iter().fold(Sha256::new(), sha2::Digest::chain_update).finalize()),
     }
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 #[cfg(test)]
@@ -33,15 +44,26 @@ mod tests {
     use super::sign;
     use crate::config::Digest::{Sha1, Sha256};
 
-    const TICKET: &str =
-        "mS5k98fdkdgDKxkXGEs8LORVREiweeWETE40P37wkidkfksDSKDJFD5h9nbSlYy3-Sl-HhTdfl2fzFy1AOcKIDU8l";
+    const TICKET: &str = "mS5k98fdkdgDKxkXGEs8LORVREiweeWETE40P37wkidkfksDSKDJFD5h9nbSlYy3-Sl-HhTdfl2fzFy1AOcKIDU8l";
 
     #[rstest]
     #[case(Sha1, "//open.dingtalk.com", "653ecdeadf70a480b1aefa687c894a2d8ff9a8bb")]
     #[case(Sha1, "http://open.dingtalk.com", "10de2b0a6763ec3685a50272b5b0eb2848098dc2")]
-    #[case(Sha1, "https://abc.com?url=http://abc.com/somewhere&a=1", "4cfa6d4f6479593550e2aa2f30e395114ae6aaf1")]
-    #[case(Sha256, "//open.dingtalk.com", "914767982a36d309fd531ccaf1a04e0681d474c505760a83e7b0a9fa630080bd")]
-    #[case(Sha256, "http://open.dingtalk.com", "6d6e0580d57aac61e427c1e82e7545cca4eed5c59ae6bb468c6bf6f89753cdb2")]
+    #[case(
+        Sha1,
+        "https://abc.com?url=http://abc.com/somewhere&a=1",
+        "4cfa6d4f6479593550e2aa2f30e395114ae6aaf1"
+    )]
+    #[case(
+        Sha256,
+        "//open.dingtalk.com",
+        "914767982a36d309fd531ccaf1a04e0681d474c505760a83e7b0a9fa630080bd"
+    )]
+    #[case(
+        Sha256,
+        "http://open.dingtalk.com",
+        "6d6e0580d57aac61e427c1e82e7545cca4eed5c59ae6bb468c6bf6f89753cdb2"
+    )]
     #[case(
         Sha256,
         "https://abc.com?url=http://abc.com/somewhere&a=1",

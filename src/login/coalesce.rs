@@ -30,11 +30,7 @@ impl<T: Clone> Default for Coalesce<T> {
 impl<T: Clone + Send + Sync + 'static> Coalesce<T> {
     /// Runs `work`, or waits for the same call that is running. The work goes on when its caller goes away: its
     /// code is being spent. None if the work panicked.
-    pub(super) async fn run(
-        self: &Arc<Self>,
-        call: Call,
-        work: impl Future<Output = T> + Send + 'static,
-    ) -> Option<T> {
+    pub(super) async fn run(self: &Arc<Self>, call: Call, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
         let running = {
             let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(running) = calls.get(&call) {

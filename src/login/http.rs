@@ -177,20 +177,32 @@ pub(crate) async fn log_in(
         .chain_update(page.signed_text())
         .finalize();
     let code = AuthCode::new(body.auth_code.0).map_err(|fault| Error::InvalidRequest(format!("authCode: {fault}")))?;
-    let user_agent = request.headers().get(USER_AGENT).map(|value| value.as_bytes()).unwrap_or_default();
-    let user_agent = user_agent.get(..user_agent.len().min(USER_AGENT_BYTES)).unwrap_or_default();
+    let user_agent = request
+        .headers()
+        .get(USER_AGENT)
+        .map(actix_web::http::header::HeaderValue::as_bytes)
+        .unwrap_or_default();
+    let user_agent = user_agent
+        .get(..user_agent.len().min(USER_AGENT_BYTES))
+        .unwrap_or_default();
     let call = Call {
         address,
         user_agent: String::from_utf8_lossy(user_agent).into_owned(),
         digest: digest.into(),
     };
-    let Entry { employee, tokens, config } = login.with_auth_code(app, code, page, call).await?;
+    let Entry {
+        employee,
+        tokens,
+        config,
+    } = login.with_auth_code(app, code, page, call).await?;
     let answer = LoginAnswer {
         employee: EmployeeAnswer::new(&employee, login.directory()),
         tokens: tokens.into(),
         config,
     };
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(answer))
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .json(answer))
 }
 
 /// The employee of the bearer token.
@@ -217,12 +229,11 @@ pub(crate) struct RefreshRequest {
 #[utoipa::path(tag = "micro-apps", request_body = RefreshRequest,
     responses((status = 200, body = TokenAnswer), (status = 401, description = "1114"), (status = 403, description = "1105")))]
 #[post("/v1/token/refresh")]
-pub(crate) async fn refresh(
-    login: Data<Login>,
-    Body(request): Body<RefreshRequest>,
-) -> Result<HttpResponse, Error> {
+pub(crate) async fn refresh(login: Data<Login>, Body(request): Body<RefreshRequest>) -> Result<HttpResponse, Error> {
     let pair = login.refresh(&request.refresh_token).await?;
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(TokenAnswer::from(pair)))
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .json(TokenAnswer::from(pair)))
 }
 
 /// Ends the session of the bearer token.

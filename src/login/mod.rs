@@ -27,7 +27,7 @@ use http::EmployeeAnswer;
 use writer::Writer;
 
 /// The window in which rejected codes are counted.
-const REJECTION_WINDOW: Duration = Duration::from_secs(60);
+const REJECTION_WINDOW: Duration = Duration::from_mins(1);
 
 /// How long an answer of `/v1/me` is used again, the most that a change of profile or role takes to show there.
 const ME_FOR: Duration = Duration::from_secs(2);
@@ -106,7 +106,7 @@ impl Login {
         let address = call.address;
         let login = self.clone();
         let work = async move { login.enter(&app, &code, &page).await.map_err(Arc::new) };
-        let outcome = self.0.running.run(call, work).await;
+        let outcome = Box::pin(self.0.running.run(call, work)).await;
         match outcome {
             Some(Ok(entry)) => Ok(entry),
             Some(Err(error)) => match Arc::try_unwrap(error).unwrap_or_else(|shared| again(&shared)) {
@@ -120,7 +120,11 @@ impl Login {
     async fn enter(&self, app: &str, code: &AuthCode, page: &PageUrl) -> Result<Entry, Error> {
         let house = &*self.0;
         let user = house.dingtalk.user_by_auth_code(app, code).await.map_err(no_user)?;
-        let contact = house.dingtalk.employee_profile(app, &user.userid).await.map_err(no_profile)?;
+        let contact = house
+            .dingtalk
+            .employee_profile(app, &user.userid)
+            .await
+            .map_err(no_profile)?;
         let mut profile = profile(contact);
         if profile.unionid.is_none() {
             profile.unionid = user.unionid.map(|id| bounded(id.as_str(), 128));
@@ -130,11 +134,18 @@ impl Login {
         }
         // The page is signed before anything is stored: a ticket that is not to be had leaves no session behind.
         let config = house.jsapi.config(app, page).await?;
-        house.directory.learn_departments(app, profile.memberships.iter().map(|place| place.department_id)).await;
+        house
+            .directory
+            .learn_departments(app, profile.memberships.iter().map(|place| place.department_id))
+            .await;
         let (employee, session) = house.writer.store(profile, app.to_owned()).await?;
         let session = session.ok_or(Error::EmployeeDisabled)?;
         let tokens = house.tokens.issue(&session, self.identity(&employee))?;
-        Ok(Entry { employee, tokens, config })
+        Ok(Entry {
+            employee,
+            tokens,
+            config,
+        })
     }
 
     /// The body of `/v1/me`: the employee of a token.
@@ -180,7 +191,11 @@ impl Login {
         const NOBODY: Error = Error::InvalidToken("the token speaks of nobody known here");
         let id = subject.parse().ok().ok_or(NOBODY)?;
         let employee = self.0.directory.employee_by_id(id).await?.ok_or(NOBODY)?;
-        if employee.may_sign_in() { Ok(employee) } else { Err(Error::EmployeeDisabled) }
+        if employee.may_sign_in() {
+            Ok(employee)
+        } else {
+            Err(Error::EmployeeDisabled)
+        }
     }
 
     fn identity(&self, employee: &Employee) -> Identity {
@@ -190,8 +205,14 @@ impl Login {
             name: employee.name.clone(),
             corp_id: self.0.directory.corp_id().to_owned(),
             dept_id: main,
-            dept_root_id: main.and_then(|id| self.0.directory.tree().place(id).branch).map(|branch| branch.id),
-            dept_ids: employee.memberships.iter().map(|membership| membership.department_id).collect(),
+            dept_root_id: main
+                .and_then(|id| self.0.directory.tree().place(id).branch)
+                .map(|branch| branch.id),
+            dept_ids: employee
+                .memberships
+                .iter()
+                .map(|membership| membership.department_id)
+                .collect(),
             roles: employee.roles.clone(),
             power: employee.power.clone(),
         }
@@ -201,9 +222,9 @@ impl Login {
     async fn count_rejection(&self, address: std::net::IpAddr) -> Error {
         let key = format!("rejected:{address}");
         match self.0.cache.count(&key, REJECTION_WINDOW).await {
-            Ok(count) if count > u64::from(self.0.rejected_codes_per_minute) => {
-                Error::RateLimited { retry_after: REJECTION_WINDOW }
-            }
+            Ok(count) if count > u64::from(self.0.rejected_codes_per_minute) => Error::RateLimited {
+                retry_after: REJECTION_WINDOW,
+            },
             Ok(_) => Error::AuthCodeRejected,
             Err(cause) => {
                 tracing::warn!(%cause, "rejected codes cannot be counted");
@@ -219,7 +240,11 @@ fn profile(contact: ContactUser) -> Profile {
     let mut memberships: Vec<Membership> = Vec::new();
     for id in contact.dept_id_list.iter().copied().take(MAX_DEPARTMENTS) {
         if memberships.iter().all(|known| known.department_id != id.0) {
-            memberships.push(Membership { department_id: id.0, main: main == Some(id), leader: contact.leads(id) });
+            memberships.push(Membership {
+                department_id: id.0,
+                main: main == Some(id),
+                leader: contact.leads(id),
+            });
         }
     }
     Profile {
@@ -240,9 +265,17 @@ fn no_user(cause: DingTalkError) -> Error {
         cause => {
             let code_reusable = matches!(
                 cause,
-                DingTalkError::Throttled { .. } | DingTalkError::Unavailable { code_spent: CodeSpent::No, .. }
+                DingTalkError::Throttled { .. }
+                    | DingTalkError::Unavailable {
+                        code_spent: CodeSpent::No,
+                        ..
+                    }
             );
-            Error::DingTalkUnavailable { retry_after: Duration::from_secs(2), code_reusable, cause: cause.into() }
+            Error::DingTalkUnavailable {
+                retry_after: Duration::from_secs(2),
+                code_reusable,
+                cause: cause.into(),
+            }
         }
     }
 }
@@ -273,7 +306,11 @@ fn again(error: &Error) -> Error {
         Error::EmployeeNotUpdated(_) => Error::EmployeeNotUpdated(cause()),
         Error::UrlNotAllowed => Error::UrlNotAllowed,
         Error::JsapiTicket(_) => Error::JsapiTicket(cause()),
-        Error::DingTalkUnavailable { retry_after, code_reusable, .. } => Error::DingTalkUnavailable {
+        Error::DingTalkUnavailable {
+            retry_after,
+            code_reusable,
+            ..
+        } => Error::DingTalkUnavailable {
             retry_after: *retry_after,
             code_reusable: *code_reusable,
             cause: cause(),

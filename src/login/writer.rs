@@ -42,7 +42,11 @@ impl Writer {
     /// Starts the task; it ends when the last handle is gone.
     pub(super) fn start(database: Database, directory: Directory, tokens: Tokens) -> Self {
         let (jobs, mut waiting) = mpsc::channel::<Job>(QUEUE);
-        let desk = Desk { database, directory, tokens };
+        let desk = Desk {
+            database,
+            directory,
+            tokens,
+        };
         tokio::spawn(async move {
             let mut batch = Vec::with_capacity(BATCH);
             while waiting.recv_many(&mut batch, BATCH).await > 0 {
@@ -56,10 +60,13 @@ impl Writer {
 
     /// Stores one login; answers after its commit.
     pub(super) async fn store(&self, profile: Profile, app: String) -> Result<Stored, Error> {
+        const STOPPING: &str = "the service is stopping";
         let (reply, answer) = oneshot::channel();
-        let gone = |_| Error::Unavailable(anyhow::anyhow!("the service is stopping"));
-        self.0.send(Job { profile, app, reply }).await.map_err(|_| gone(()))?;
-        answer.await.map_err(|_| gone(()))?
+        let sent = self.0.send(Job { profile, app, reply }).await;
+        sent.map_err(|_unsent| Error::Unavailable(anyhow::anyhow!(STOPPING)))?;
+        answer
+            .await
+            .map_err(|_unheard| Error::Unavailable(anyhow::anyhow!(STOPPING)))?
     }
 }
 
@@ -108,8 +115,10 @@ impl Desk {
     }
 
     async fn transaction(&self, jobs: &[Job]) -> Result<Vec<Stored>, AdmitError> {
-        let profiles: HashMap<&str, &Profile> =
-            jobs.iter().map(|job| (job.profile.userid.as_str(), &job.profile)).collect();
+        let profiles: HashMap<&str, &Profile> = jobs
+            .iter()
+            .map(|job| (job.profile.userid.as_str(), &job.profile))
+            .collect();
         let profiles: Vec<Profile> = profiles.into_values().cloned().collect();
         let transaction = self.database.begin().await.map_err(AdmitError::Update)?;
         let employees = self.directory.admit(&transaction, &profiles).await?;
@@ -117,7 +126,9 @@ impl Desk {
             .iter()
             .filter_map(|job| employees.get(&job.profile.userid).map(|employee| (job, employee)))
             .map(|(job, employee)| {
-                let session = employee.may_sign_in().then(|| self.tokens.new_session(employee.id.to_string(), &job.app));
+                let session = employee
+                    .may_sign_in()
+                    .then(|| self.tokens.new_session(employee.id.to_string(), &job.app));
                 (employee.clone(), session)
             })
             .collect();
@@ -125,14 +136,20 @@ impl Desk {
             return Err(AdmitError::Insert(DbErr::RecordNotInserted));
         }
         let sessions = stored.iter().filter_map(|(_, session)| session.clone()).collect();
-        self.tokens.insert_sessions(&transaction, sessions).await.map_err(AdmitError::Update)?;
+        self.tokens
+            .insert_sessions(&transaction, sessions)
+            .await
+            .map_err(AdmitError::Update)?;
         transaction.commit().await.map_err(AdmitError::Update)?;
         Ok(stored)
     }
 }
 
 fn only(stored: Vec<Stored>) -> Result<Stored, Error> {
-    stored.into_iter().next().ok_or_else(|| Error::Internal(anyhow::anyhow!("nothing was stored")))
+    stored
+        .into_iter()
+        .next()
+        .ok_or_else(|| Error::Internal(anyhow::anyhow!("nothing was stored")))
 }
 
 fn fault(cause: AdmitError) -> Error {

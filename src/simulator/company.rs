@@ -37,17 +37,35 @@ pub(super) struct Company {
 }
 
 const SURNAMES: [&str; 20] = [
-    "王", "李", "张", "刘", "陈", "杨", "黄", "赵", "周", "吴", "徐", "孙", "马", "朱", "胡", "郭", "何", "林", "罗", "欧阳",
+    "王", "李", "张", "刘", "陈", "杨", "黄", "赵", "周", "吴", "徐", "孙", "马", "朱", "胡", "郭", "何", "林", "罗",
+    "欧阳",
 ];
 const GIVEN: [&str; 24] = [
-    "伟", "芳", "娜", "秀英", "敏", "静", "丽", "强", "磊", "军", "洋", "勇", "艳", "杰", "娟", "涛", "明", "超", "秀兰", "霞", "平",
-    "刚", "桂英", "文博",
+    "伟", "芳", "娜", "秀英", "敏", "静", "丽", "强", "磊", "军", "洋", "勇", "艳", "杰", "娟", "涛", "明", "超",
+    "秀兰", "霞", "平", "刚", "桂英", "文博",
 ];
-const TITLES: [&str; 8] = ["工程师", "产品经理", "设计师", "会计", "销售代表", "客服专员", "测试工程师", "部门主管"];
-const BRANCHES: [(i64, &str); 5] =
-    [(10, "重庆分公司"), (20, "上海分公司"), (30, "北京分公司"), (40, "深圳研究院"), (50, "集团总部")];
-const UNITS: [(&str, [&str; 2]); 3] =
-    [("技术中心", ["平台部", "应用部"]), ("市场中心", ["品牌部", "渠道部"]), ("职能中心", ["人力资源部", "财务部"])];
+const TITLES: [&str; 8] = [
+    "工程师",
+    "产品经理",
+    "设计师",
+    "会计",
+    "销售代表",
+    "客服专员",
+    "测试工程师",
+    "部门主管",
+];
+const BRANCHES: [(i64, &str); 5] = [
+    (10, "重庆分公司"),
+    (20, "上海分公司"),
+    (30, "北京分公司"),
+    (40, "深圳研究院"),
+    (50, "集团总部"),
+];
+const UNITS: [(&str, [&str; 2]); 3] = [
+    ("技术中心", ["平台部", "应用部"]),
+    ("市场中心", ["品牌部", "渠道部"]),
+    ("职能中心", ["人力资源部", "财务部"]),
+];
 
 impl Company {
     /// 41 departments on five levels and `people` people; `manager01` leads 单点登录小队.
@@ -74,7 +92,11 @@ impl Company {
         for number in 1..people.max(1) {
             let pick = |list: &[&'static str], step: usize| list.get(number * step % list.len()).copied().unwrap_or("");
             let name = format!("{}{}", pick(&SURNAMES, 7), pick(&GIVEN, 5));
-            let home = if number < 5 { 100_000 } else { homes.get(number * 11 % homes.len()).copied().unwrap_or(1) };
+            let home = if number < 5 {
+                100_000
+            } else {
+                homes.get(number * 11 % homes.len()).copied().unwrap_or(1)
+            };
             let mut departments = if number % 50 == 49 { vec![1] } else { vec![home] };
             if number % 9 == 8 {
                 departments.push(homes.get(number * 13 % homes.len()).copied().unwrap_or(10));
@@ -87,7 +109,14 @@ impl Company {
     }
 
     fn department(&mut self, dept_id: i64, name: &str, parent_id: Option<i64>) {
-        self.departments.insert(dept_id, Department { dept_id, name: name.to_owned(), parent_id });
+        self.departments.insert(
+            dept_id,
+            Department {
+                dept_id,
+                name: name.to_owned(),
+                parent_id,
+            },
+        );
     }
 
     fn person(&mut self, userid: &str, name: &str, departments: Vec<i64>, title: Option<&str>, leader: bool) {
@@ -99,7 +128,11 @@ impl Company {
             title: title.map(str::to_owned),
             avatar: None,
             mobile: (number % 5 != 4).then(|| format!("139{number:08}")),
-            main: if departments.len() > 1 && number.is_multiple_of(2) { departments.last().copied() } else { None },
+            main: if departments.len() > 1 && number.is_multiple_of(2) {
+                departments.last().copied()
+            } else {
+                None
+            },
             dept_id_list: departments,
             leader,
         };
@@ -121,16 +154,23 @@ impl Person {
             "union_emp_ext": {},
         });
         if let Some(fields) = shown.as_object_mut() {
-            let optional =
-                [("unionid", &self.unionid), ("title", &self.title), ("avatar", &self.avatar), ("mobile", &self.mobile)];
+            let optional = [
+                ("unionid", &self.unionid),
+                ("title", &self.title),
+                ("avatar", &self.avatar),
+                ("mobile", &self.mobile),
+            ];
             for (name, value) in optional {
                 if let Some(value) = value {
                     fields.insert(name.to_owned(), json!(value));
                 }
             }
             if let Some(main) = self.main {
-                let positions =
-                    self.dept_id_list.iter().map(|id| json!({"dept_id": id, "is_main": *id == main})).collect();
+                let positions = self
+                    .dept_id_list
+                    .iter()
+                    .map(|id| json!({"dept_id": id, "is_main": *id == main}))
+                    .collect();
                 fields.insert("dept_position_list".to_owned(), Value::Array(positions));
             }
         }

@@ -1,5 +1,6 @@
 //! The control paths: what a test or the demo page does to the simulated company.
 
+use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use actix_web::web::{Data, Json, Path, Query, ServiceConfig};
@@ -160,14 +161,27 @@ async fn invalidate_token(state: Shared) -> HttpResponse {
 /// Checks a `dd.config` as the client does: the URL as the web view shows it, its query decoded once. Written
 /// apart from the signer, so that the two can disagree.
 async fn verify(state: Shared, signed: Json<Signed>) -> HttpResponse {
-    let Signed { url, nonce_str, time_stamp, signature } = signed.into_inner();
-    let time = time_stamp.as_str().map_or_else(|| time_stamp.to_string(), str::to_owned);
+    let Signed {
+        url,
+        nonce_str,
+        time_stamp,
+        signature,
+    } = signed.into_inner();
+    let time = time_stamp
+        .as_str()
+        .map_or_else(|| time_stamp.to_string(), str::to_owned);
     let page = url.split('#').next().unwrap_or_default();
     let shown = match page.split_once('?') {
         Some((page, query)) => {
             let pairs = query.split('&').map(|pair| {
                 let decoded: Vec<String> = url::form_urlencoded::parse(pair.as_bytes())
-                    .map(|(key, value)| if pair.contains('=') { format!("{key}={value}") } else { key.into_owned() })
+                    .map(|(key, value)| {
+                        if pair.contains('=') {
+                            format!("{key}={value}")
+                        } else {
+                            key.into_owned()
+                        }
+                    })
                     .collect();
                 decoded.concat()
             });
@@ -177,7 +191,12 @@ async fn verify(state: Shared, signed: Json<Signed>) -> HttpResponse {
     };
     let ticket = lock(&state).living_ticket().unwrap_or_default().to_owned();
     let text = format!("jsapi_ticket={ticket}&noncestr={nonce_str}&timestamp={time}&url={shown}");
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |bytes: &[u8]| {
+        bytes.iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    };
     let digest = if hex(&Sha1::digest(&text)) == signature {
         Some("sha1")
     } else if hex(&Sha256::digest(&text)) == signature {

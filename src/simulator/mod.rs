@@ -62,6 +62,7 @@ impl Simulator {
     ///
     /// # Errors
     /// When the address cannot be bound.
+    #[expect(clippy::unused_async, reason = "it needs the runtime that an async caller has")]
     pub async fn start(options: Options) -> std::io::Result<Self> {
         let listen = options.listen;
         let state = Data::new(Mutex::new(State::new(options)));
@@ -75,7 +76,11 @@ impl Simulator {
         .workers(1)
         .disable_signals()
         .bind(listen)?;
-        let address = server.addrs().first().copied().ok_or(std::io::ErrorKind::AddrNotAvailable)?;
+        let address = server
+            .addrs()
+            .first()
+            .copied()
+            .ok_or(std::io::ErrorKind::AddrNotAvailable)?;
         let server = server.run();
         let handle = server.handle();
         tokio::spawn(server);

@@ -69,7 +69,12 @@ pub(super) async fn answer(
     let new = path.starts_with("/v1.0/");
     let fault = state.lock().unwrap_or_else(PoisonError::into_inner).call(path);
     let kind = fault.as_ref().map(|fault| fault.kind);
-    if let Some(Fault { kind: Kind::Delay, delay_ms, .. }) = fault {
+    if let Some(Fault {
+        kind: Kind::Delay,
+        delay_ms,
+        ..
+    }) = fault
+    {
         tokio::time::sleep(Duration::from_millis(delay_ms)).await;
     }
     let said = match kind {
@@ -85,9 +90,16 @@ pub(super) async fn answer(
         Some(Kind::BadToken) => Said::Gate(40014, "不合法的access_token".to_owned()),
         _ => {
             let asked = asked(&query);
-            let header = request.headers().get("x-acs-dingtalk-access-token").and_then(|value| value.to_str().ok());
+            let header = request
+                .headers()
+                .get("x-acs-dingtalk-access-token")
+                .and_then(|value| value.to_str().ok());
             let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-            if new { new_family(&mut state, path, header, &body) } else { old_family(&mut state, path, &asked, &body) }
+            if new {
+                new_family(&mut state, path, header, &body)
+            } else {
+                old_family(&mut state, path, &asked, &body)
+            }
         }
     };
     if kind == Some(Kind::ResetAfter) {
@@ -98,8 +110,17 @@ pub(super) async fn answer(
 }
 
 fn asked(query: &[(String, String)]) -> Asked {
-    let value = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
-    Asked { access_token: value("access_token"), appkey: value("appkey"), appsecret: value("appsecret") }
+    let value = |name: &str| {
+        query
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.clone())
+    };
+    Asked {
+        access_token: value("access_token"),
+        appkey: value("appkey"),
+        appsecret: value("appsecret"),
+    }
 }
 
 fn new_family(state: &mut State, path: &str, token: Option<&str>, body: &[u8]) -> Said {
@@ -114,7 +135,11 @@ fn new_family(state: &mut State, path: &str, token: Option<&str>, body: &[u8]) -
             Said::Flat(json!({"accessToken": state.app_access_token(), "expireIn": LIFE_S}))
         }
         "/v1.0/oauth2/jsapiTickets" => match token {
-            None => Said::New(400, "AuthenticationFailed.MissingParameter", "缺少参数：x-acs-dingtalk-access-token"),
+            None => Said::New(
+                400,
+                "AuthenticationFailed.MissingParameter",
+                "缺少参数：x-acs-dingtalk-access-token",
+            ),
             Some(token) if !state.accepts(token) => Said::New(400, "InvalidAuthentication", "不合法的access_token"),
             Some(_) => {
                 let (ticket, life) = state.ticket();
@@ -176,10 +201,20 @@ fn old_family(state: &mut State, path: &str, asked: &Asked, body: &[u8]) -> Said
         }
         "/topapi/v2/department/listsub" => {
             let id = read::<ByDepartment>(body).and_then(|asked| asked.dept_id).unwrap_or(1);
-            let below = state.company.departments.values().filter(|department| department.parent_id == Some(id));
-            Said::Result(below.map(|department| json!({
-                "dept_id": department.dept_id, "name": department.name, "parent_id": id,
-            })).collect())
+            let below = state
+                .company
+                .departments
+                .values()
+                .filter(|department| department.parent_id == Some(id));
+            Said::Result(
+                below
+                    .map(|department| {
+                        json!({
+                            "dept_id": department.dept_id, "name": department.name, "parent_id": id,
+                        })
+                    })
+                    .collect(),
+            )
         }
         _ => Said::Unknown,
     }
@@ -205,13 +240,22 @@ fn wire(path: &str, said: Said) -> HttpResponse {
         }
         Said::Result(result) => (200, json!({"errcode": 0, "errmsg": "ok", "result": result})),
         Said::Refused(code, text) => (200, json!({"errcode": code, "errmsg": text})),
-        Said::Gate(code, text) if topapi => (200, json!({
-            "errcode": 88, "sub_code": code.to_string(), "sub_msg": text,
-            "errmsg": format!("ding talk error[subcode={code},submsg={text}]"),
-        })),
+        Said::Gate(code, text) if topapi => (
+            200,
+            json!({
+                "errcode": 88, "sub_code": code.to_string(), "sub_msg": text,
+                "errmsg": format!("ding talk error[subcode={code},submsg={text}]"),
+            }),
+        ),
         Said::Gate(code, text) => (200, json!({"errcode": code, "errmsg": text})),
-        Said::New(status, code, text) => (status, json!({"code": code, "message": text, "requestid": request_id()})),
-        Said::Unknown if topapi => (200, json!({"errcode": 22, "errmsg": "Invalid method", "sub_msg": "不合法ApiName"})),
+        Said::New(status, code, text) => (
+            status,
+            json!({"code": code, "message": text, "requestid": request_id()}),
+        ),
+        Said::Unknown if topapi => (
+            200,
+            json!({"errcode": 22, "errmsg": "Invalid method", "sub_msg": "不合法ApiName"}),
+        ),
         Said::Unknown => (200, json!({"errcode": 404, "errmsg": "请求的URI地址不存在"})),
     };
     if topapi && let Some(fields) = body.as_object_mut() {

@@ -90,20 +90,29 @@ impl State {
     /// Spends a code: whose it is, once.
     pub(super) fn spend(&mut self, code: &str) -> Option<String> {
         let now = self.now();
-        self.codes.remove(code).filter(|(_, over_at)| *over_at > now).map(|(userid, _)| userid)
+        self.codes
+            .remove(code)
+            .filter(|(_, over_at)| *over_at > now)
+            .map(|(userid, _)| userid)
     }
 
     /// The app access token: the same while it lives, its life begun anew.
     pub(super) fn app_access_token(&mut self) -> String {
         let now = self.now();
-        let text = self.token.take().filter(|(_, over_at)| *over_at > now).map_or_else(random, |(text, _)| text);
+        let text = self
+            .token
+            .take()
+            .filter(|(_, over_at)| *over_at > now)
+            .map_or_else(random, |(text, _)| text);
         self.token = Some((text.clone(), now + LIFE_S));
         text
     }
 
     /// Whether `text` is the living app access token.
     pub(super) fn accepts(&self, text: &str) -> bool {
-        self.token.as_ref().is_some_and(|(token, over_at)| token == text && *over_at > self.now())
+        self.token
+            .as_ref()
+            .is_some_and(|(token, over_at)| token == text && *over_at > self.now())
     }
 
     /// Ends the app access token.
@@ -117,13 +126,20 @@ impl State {
         let living = self.ticket.take().filter(|ticket| ticket.over_at > now);
         let (text, made_at) = living.map_or_else(|| (random(), now), |ticket| (ticket.text, ticket.made_at));
         let over_at = (now + LIFE_S).min(made_at + TICKET_CAP_S);
-        self.ticket = Some(Ticket { text: text.clone(), over_at, made_at });
+        self.ticket = Some(Ticket {
+            text: text.clone(),
+            over_at,
+            made_at,
+        });
         (text, over_at - now)
     }
 
     /// The living ticket, if there is one.
     pub(super) fn living_ticket(&self) -> Option<&str> {
-        self.ticket.as_ref().filter(|ticket| ticket.over_at > self.now()).map(|ticket| ticket.text.as_str())
+        self.ticket
+            .as_ref()
+            .filter(|ticket| ticket.over_at > self.now())
+            .map(|ticket| ticket.text.as_str())
     }
 
     /// Shows a fault from now on.
@@ -139,7 +155,10 @@ impl State {
     /// Counts a call; the fault that it meets, if any.
     pub(super) fn call(&mut self, path: &str) -> Option<Fault> {
         *self.calls.entry(path.to_owned()).or_default() += 1;
-        let fault = self.faults.iter_mut().find(|fault| fault.path == path || fault.path == "*")?;
+        let fault = self
+            .faults
+            .iter_mut()
+            .find(|fault| fault.path == path || fault.path == "*")?;
         if let Some(times) = &mut fault.times {
             *times = times.saturating_sub(1);
         }

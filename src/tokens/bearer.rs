@@ -26,7 +26,13 @@ impl FromRequest for Bearer {
 
 fn bearer(request: &HttpRequest) -> Result<Arc<AccessClaims>, Error> {
     const MISSING: Error = Error::InvalidToken("send the access token as: Authorization: Bearer <token>");
-    let header = request.headers().get(AUTHORIZATION).ok_or(MISSING)?.to_str().ok().ok_or(MISSING)?;
+    let header = request
+        .headers()
+        .get(AUTHORIZATION)
+        .ok_or(MISSING)?
+        .to_str()
+        .ok()
+        .ok_or(MISSING)?;
     let (scheme, token) = header.split_once(' ').ok_or(MISSING)?;
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(MISSING);

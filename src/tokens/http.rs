@@ -21,7 +21,9 @@ pub fn routes(tokens: Tokens) -> impl Fn(&mut ServiceConfig) + Clone {
 #[utoipa::path(tag = "tokens", responses((status = 200, description = "JSON Web Key Set")))]
 #[get("/oauth2/jwks")]
 pub(crate) async fn jwks(tokens: Data<Tokens>) -> HttpResponse {
-    HttpResponse::Ok().insert_header(("cache-control", "public, max-age=300")).json(tokens.jwks())
+    HttpResponse::Ok()
+        .insert_header(("cache-control", "public, max-age=300"))
+        .json(tokens.jwks())
 }
 
 /// Where readers find issuer and keys (OpenID Connect Discovery).
@@ -41,10 +43,12 @@ pub(crate) async fn oauth_authorization_server(tokens: Data<Tokens>) -> HttpResp
 /// Says only what this service does; the document grows with it.
 fn metadata(tokens: &Tokens) -> HttpResponse {
     let issuer = tokens.issuer();
-    HttpResponse::Ok().insert_header(("cache-control", "public, max-age=300")).json(json!({
-        "issuer": issuer,
-        "jwks_uri": format!("{issuer}/oauth2/jwks"),
-        "response_types_supported": [],
-        "subject_types_supported": ["public"],
-    }))
+    HttpResponse::Ok()
+        .insert_header(("cache-control", "public, max-age=300"))
+        .json(json!({
+            "issuer": issuer,
+            "jwks_uri": format!("{issuer}/oauth2/jwks"),
+            "response_types_supported": [],
+            "subject_types_supported": ["public"],
+        }))
 }

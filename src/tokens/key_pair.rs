@@ -3,9 +3,7 @@
 use anyhow::{Context as _, anyhow};
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RsaKeyPair,
-};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RsaKeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
@@ -32,9 +30,12 @@ impl KeyPair {
     /// Opens a row of the table.
     pub(super) fn open(row: &signing_key::Model, sealer: &Sealer) -> anyhow::Result<Self> {
         let algorithm = algorithm_named(&row.algorithm)?;
-        let private = sealer
-            .open_sealed(&row.kid, &row.sealed_private)
-            .with_context(|| format!("the signing key {} does not open: is secrets.master_key the same?", row.kid))?;
+        let private = sealer.open_sealed(&row.kid, &row.sealed_private).with_context(|| {
+            format!(
+                "the signing key {} does not open: is secrets.master_key the same?",
+                row.kid
+            )
+        })?;
         let signing = match algorithm {
             Algorithm::Es256 => EncodingKey::from_ec_der(&private),
             Algorithm::EdDsa => EncodingKey::from_ed_der(&private),
@@ -65,13 +66,22 @@ pub(super) fn generate(
             let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, private.as_ref())
                 .map_err(|rejected| anyhow!("{rejected}"))?;
             let point = pair.public_key().as_ref();
-            let (x, y) = point.get(1..).and_then(|xy| xy.split_at_checked(32)).context("an uncompressed point")?;
-            (private.as_ref().to_vec(), json!({"crv": "P-256", "kty": "EC", "x": text(x), "y": text(y)}))
+            let (x, y) = point
+                .get(1..)
+                .and_then(|xy| xy.split_at_checked(32))
+                .context("an uncompressed point")?;
+            (
+                private.as_ref().to_vec(),
+                json!({"crv": "P-256", "kty": "EC", "x": text(x), "y": text(y)}),
+            )
         }
         Algorithm::EdDsa => {
             let private = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new())?;
             let pair = Ed25519KeyPair::from_pkcs8(private.as_ref()).map_err(|rejected| anyhow!("{rejected}"))?;
-            (private.as_ref().to_vec(), json!({"crv": "Ed25519", "kty": "OKP", "x": text(pair.public_key().as_ref())}))
+            (
+                private.as_ref().to_vec(),
+                json!({"crv": "Ed25519", "kty": "OKP", "x": text(pair.public_key().as_ref())}),
+            )
         }
         Algorithm::Rs256 => {
             let pair = RsaKeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048)?;

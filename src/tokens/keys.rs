@@ -25,7 +25,9 @@ impl Keys {
         algorithm: Algorithm,
         now: DateTime<Utc>,
     ) -> anyhow::Result<Self> {
-        let rows = signing_key::all(database.reader()).await.context("the signing keys cannot be read")?;
+        let rows = signing_key::all(database.reader())
+            .await
+            .context("the signing keys cannot be read")?;
         if !rows.iter().any(|row| row.algorithm == key_pair::name(algorithm)) {
             let first = key_pair::generate(algorithm, 1, sealer, now)?;
             let transaction = database.begin().await?;
@@ -35,7 +37,9 @@ impl Keys {
                 Err(_) => transaction.rollback().await?,
             }
         }
-        let keys = Self { pairs: RwLock::default() };
+        let keys = Self {
+            pairs: RwLock::default(),
+        };
         keys.reload(database, sealer).await?;
         keys.signing(algorithm, now).context("there is no key that signs")?;
         Ok(keys)
@@ -44,7 +48,10 @@ impl Keys {
     /// Reads the table again: another instance may have added keys.
     pub(super) async fn reload(&self, database: &Database, sealer: &Sealer) -> anyhow::Result<()> {
         let rows = signing_key::all(database.reader()).await?;
-        let pairs = rows.iter().map(|row| KeyPair::open(row, sealer)).collect::<anyhow::Result<Vec<_>>>()?;
+        let pairs = rows
+            .iter()
+            .map(|row| KeyPair::open(row, sealer))
+            .collect::<anyhow::Result<Vec<_>>>()?;
         *self.pairs.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(pairs);
         Ok(())
     }
@@ -57,7 +64,9 @@ impl Keys {
     /// The place of the newest key of `algorithm` that signs at `now`.
     pub(super) fn signing(&self, algorithm: Algorithm, now: DateTime<Utc>) -> Option<(Arc<Vec<KeyPair>>, usize)> {
         let pairs = self.current();
-        let place = pairs.iter().rposition(|pair| pair.algorithm == algorithm && pair.signs_from <= now)?;
+        let place = pairs
+            .iter()
+            .rposition(|pair| pair.algorithm == algorithm && pair.signs_from <= now)?;
         Some((pairs, place))
     }
 

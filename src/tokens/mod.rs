@@ -86,7 +86,9 @@ impl Tokens {
             sealer,
             keys,
             revocations: Revocations::new(life),
-            known: Known::builder().max_capacity(KNOWN_TOKENS).build_with_hasher(foldhash::fast::RandomState::default()),
+            known: Known::builder()
+                .max_capacity(KNOWN_TOKENS)
+                .build_with_hasher(foldhash::fast::RandomState::default()),
             settings: settings.tokens.clone(),
             clock,
         }));
@@ -136,8 +138,11 @@ impl Tokens {
         let house = &self.0;
         let now = house.clock.now();
         let life = i64::try_from(house.settings.access_ttl.as_secs()).unwrap_or(i64::MAX);
-        let (pairs, place) =
-            house.keys.signing(house.settings.algorithm, now).context("no key signs").map_err(Error::Internal)?;
+        let (pairs, place) = house
+            .keys
+            .signing(house.settings.algorithm, now)
+            .context("no key signs")
+            .map_err(Error::Internal)?;
         let key = pairs.get(place).context("no key signs").map_err(Error::Internal)?;
         let claims = AccessClaims {
             iss: house.settings.issuer.clone(),
@@ -157,7 +162,10 @@ impl Tokens {
         };
         let access_token =
             jsonwebtoken::encode(&header, &claims, &key.signing).map_err(|cause| Error::Internal(cause.into()))?;
-        let refresh = RefreshToken { session: session.id, generation: session.generation };
+        let refresh = RefreshToken {
+            session: session.id,
+            generation: session.generation,
+        };
         Ok(TokenPair {
             access_token,
             access_over_at: claims.exp,
@@ -251,11 +259,17 @@ impl Tokens {
     pub async fn follow(self, stop: CancellationToken) {
         let mut last = Some(self.0.clock.now());
         let mut rounds = 0_u32;
-        while stop.run_until_cancelled(tokio::time::sleep(FOLLOW_EVERY)).await.is_some() {
+        while stop
+            .run_until_cancelled(tokio::time::sleep(FOLLOW_EVERY))
+            .await
+            .is_some()
+        {
             let now = self.0.clock.now();
             match self.learn(last).await {
                 Ok(()) => last = Some(now),
-                Err(cause) => tracing::warn!(%cause, "ended sessions cannot be read; known tokens stay in force until they expire"),
+                Err(cause) => {
+                    tracing::warn!(%cause, "ended sessions cannot be read; known tokens stay in force until they expire");
+                }
             }
             rounds = rounds.wrapping_add(1);
             if rounds.is_multiple_of(30)
@@ -288,7 +302,9 @@ impl Tokens {
         validation.validate_aud = false;
         validation.set_issuer(&[self.issuer()]);
         validation.set_required_spec_claims(&["iss", "exp", "sub", "aud"]);
-        jsonwebtoken::decode::<AccessClaims>(token, &key.verifying, &validation).ok().map(|data| data.claims)
+        jsonwebtoken::decode::<AccessClaims>(token, &key.verifying, &validation)
+            .ok()
+            .map(|data| data.claims)
     }
 
     fn refresh_life(&self) -> TimeDelta {
@@ -300,10 +316,6 @@ impl Tokens {
 ///
 /// # Errors
 /// The database's.
-pub async fn end_subject(
-    transaction: &impl ConnectionTrait,
-    subject: &str,
-    now: DateTime<Utc>,
-) -> Result<u64, DbErr> {
+pub async fn end_subject(transaction: &impl ConnectionTrait, subject: &str, now: DateTime<Utc>) -> Result<u64, DbErr> {
     session::end_of_subject(transaction, subject, now).await
 }

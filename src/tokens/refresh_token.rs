@@ -29,7 +29,9 @@ impl RefreshToken {
 
     /// Reads what a client presents; none unless every bit of it is ours.
     pub(super) fn read(text: &str, sealer: &Sealer) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX).filter(|rest| rest.len() < 128)?).ok()?;
+        let bytes = URL_SAFE_NO_PAD
+            .decode(text.strip_prefix(PREFIX).filter(|rest| rest.len() < 128)?)
+            .ok()?;
         let (body, code) = bytes.split_first_chunk::<BODY>()?;
         if !sealer.refresh_code_fits(body, code) {
             return None;

@@ -17,7 +17,10 @@ pub(super) struct Revocations {
 
 impl Revocations {
     pub(super) fn new(token_life: TimeDelta) -> Self {
-        Self { ended: RwLock::default(), token_life }
+        Self {
+            ended: RwLock::default(),
+            token_life,
+        }
     }
 
     /// From when on the table must be read so that nothing which matters at `now` is missed; `last` is when it was
@@ -28,7 +31,10 @@ impl Revocations {
 
     /// Whether the session was ended.
     pub(super) fn contains(&self, session: Uuid) -> bool {
-        self.ended.read().unwrap_or_else(PoisonError::into_inner).contains_key(&session)
+        self.ended
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains_key(&session)
     }
 
     /// Learns of ended sessions, and forgets those whose tokens have all expired.

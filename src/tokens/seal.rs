@@ -63,7 +63,9 @@ impl Sealer {
     /// When it was sealed under another purpose or master key, or was changed since.
     pub fn open_sealed(&self, purpose: &str, sealed: &str) -> anyhow::Result<Vec<u8>> {
         let mut bytes = URL_SAFE_NO_PAD.decode(sealed).context("what is sealed is not base64")?;
-        let Some((nonce, rest)) = bytes.split_first_chunk_mut::<NONCE_LEN>() else { bail!("what is sealed is cut") };
+        let Some((nonce, rest)) = bytes.split_first_chunk_mut::<NONCE_LEN>() else {
+            bail!("what is sealed is cut")
+        };
         let plain = self
             .at_rest
             .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(purpose), rest)
@@ -110,8 +112,13 @@ fn key_beside_the_database(database: &config::Database) -> anyhow::Result<Secret
         use std::os::unix::fs::OpenOptionsExt as _;
         options.mode(0o600);
     }
-    let mut handle = options.open(&file).with_context(|| format!("{} cannot be made", file.display()))?;
-    handle.write_all(text.as_bytes()).and_then(|()| handle.sync_all()).context("the master key cannot be kept")?;
+    let mut handle = options
+        .open(&file)
+        .with_context(|| format!("{} cannot be made", file.display()))?;
+    handle
+        .write_all(text.as_bytes())
+        .and_then(|()| handle.sync_all())
+        .context("the master key cannot be kept")?;
     Ok(SecretString::from(text))
 }
 

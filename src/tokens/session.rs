@@ -86,7 +86,9 @@ pub(super) async fn rotate(
         .filter(Column::ExpiresAt.gt(now))
         .exec(db)
         .await?;
-    let Some(session) = Entity::find_by_id(id).one(db).await? else { return Ok(Rotation::Gone) };
+    let Some(session) = Entity::find_by_id(id).one(db).await? else {
+        return Ok(Rotation::Gone);
+    };
     if session.ended_at.is_some() || session.expires_at <= now {
         return Ok(Rotation::Gone);
     }
@@ -109,11 +111,7 @@ pub(super) async fn end(db: &impl ConnectionTrait, id: Uuid, now: DateTime<Utc>)
 }
 
 /// Ends every session of a subject; answers how many.
-pub(super) async fn end_of_subject(
-    db: &impl ConnectionTrait,
-    subject: &str,
-    now: DateTime<Utc>,
-) -> Result<u64, DbErr> {
+pub(super) async fn end_of_subject(db: &impl ConnectionTrait, subject: &str, now: DateTime<Utc>) -> Result<u64, DbErr> {
     let ended = Entity::update_many()
         .col_expr(Column::EndedAt, Expr::value(now))
         .filter(Column::Subject.eq(subject))

@@ -36,7 +36,11 @@ impl ActiveModelBehavior for ActiveModel {}
 
 /// Every key, oldest first.
 pub(super) async fn all(db: &impl ConnectionTrait) -> Result<Vec<Model>, DbErr> {
-    Entity::find().order_by_asc(Column::SignsFrom).order_by_asc(Column::Generation).all(db).await
+    Entity::find()
+        .order_by_asc(Column::SignsFrom)
+        .order_by_asc(Column::Generation)
+        .all(db)
+        .await
 }
 
 /// Adds a key; fails where another of the same algorithm and generation exists.
