@@ -403,7 +403,7 @@ fn no_secret_is_ever_shown() {
         ("SSO_LOG__FILTER", "S3CRET=S3CRET=S3CRET"),
     ];
     let refusal = serve("", &faulty).expect_err("faulty");
-    assert_eq!(faults.count(), faulty.len(), "{faults}");
+    assert_eq!(refusal.count(), faulty.len(), "{refusal}");
     shown = format!("{shown}{refusal} {refusal:?}");
     let (master, url) = (format!("{secret}{KEY}"), format!("{url}h/d"));
     let good = [
