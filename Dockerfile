@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 # The image of the service: one binary, one user without rights, nothing else that is not needed at run time.
-# Not tried on a Docker engine so far: what stands here was checked by hand on Debian 12, step by step.
+# Written without a Docker engine at hand: not yet built.
 
 FROM rust:1.95-bookworm AS build
 WORKDIR /build
