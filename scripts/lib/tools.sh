@@ -73,11 +73,16 @@ packages_of() {
   esac
 }
 
+all_packages_of() {
+  local tool
+  for tool in "$@"; do packages_of "$tool"; done | tr '\n' ' '
+}
+
 compose_works() { docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1; }
 
 # Brings the named tools here, or says what to install and fails. A server may also come from Docker Compose.
 need_tools() {
-  local tool names packages=() missing=()
+  local tool packages missing=()
   if ! present cargo; then
     say "The Rust toolchain is missing: https://rustup.rs" >&2
     return 1
@@ -86,10 +91,6 @@ need_tools() {
     present "$tool" || missing+=("$tool")
   done
   [ ${#missing[@]} -gt 0 ] || return 0
-  for tool in "${missing[@]}"; do
-    read -ra names <<<"$(packages_of "$tool")"
-    packages+=("${names[@]}")
-  done
 
   if ! may_install; then
     local wanted=()
@@ -101,11 +102,12 @@ need_tools() {
     done
     [ ${#wanted[@]} -gt 0 ] || return 0
     say "Missing here: ${wanted[*]}. Install it with" >&2
-    say "    sudo apt-get update && sudo apt-get install -y --no-install-recommends ${packages[*]}" >&2
+    say "    sudo apt-get update && sudo apt-get install -y --no-install-recommends $(all_packages_of "${wanted[@]}")" >&2
     say "or run \`scripts/test --only sqlite\`, which needs the Rust toolchain alone." >&2
     return 1
   fi
 
+  read -ra packages <<<"$(all_packages_of "${missing[@]}")"
   install_packages "${packages[@]}" || return 1
   for tool in "${missing[@]}"; do
     if ! present "$tool"; then
