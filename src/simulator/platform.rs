@@ -171,12 +171,16 @@ fn old_family(state: &mut State, path: &str, asked: &Asked, body: &[u8]) -> Said
         }
         "/topapi/v2/user/getuserinfo" => match read::<ByCode>(body).and_then(|asked| asked.code) {
             None => Said::Refused(41026, "missing tmp_auth_code"),
-            Some(code) => match state.spend(&code).and_then(|userid| state.company.people.get(&userid)) {
+            Some(code) => match state.spend(&code) {
                 None => Said::Refused(40078, "不存在的临时授权码"),
-                Some(person) => Said::Result(json!({
-                    "userid": person.userid, "unionid": person.unionid, "name": person.name,
-                    "device_id": "sim", "sys": false, "sys_level": 0,
-                })),
+                // Whoever left since the code was given is found out at user/get.
+                Some(userid) => {
+                    let person = state.company.people.get(&userid);
+                    Said::Result(json!({
+                        "userid": userid, "unionid": person.map(|person| &person.unionid),
+                        "name": person.map(|person| &person.name), "device_id": "sim", "sys": false, "sys_level": 0,
+                    }))
+                }
             },
         },
         "/topapi/v2/user/get" => match read::<ByUser>(body).and_then(|asked| asked.userid) {

@@ -1,0 +1,228 @@
+//! Brings a simulator, a database of its own and the whole service; its methods are what a user does.
+
+use chrono::TimeDelta;
+use dingtalk_sso::app::{self, Running};
+use dingtalk_sso::clock::Clock;
+use dingtalk_sso::config::{Purpose, Settings};
+use dingtalk_sso::simulator::{Options, Simulator};
+use sea_orm::ConnectionTrait as _;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// The page that signs in.
+pub(crate) const PAGE: &str = "https://page.example/app";
+
+/// A whole service.
+pub(crate) struct Harness {
+    pub(crate) clock: Clock,
+    env: Vec<(String, String)>,
+    simulator: Simulator,
+    running: Running,
+    client: reqwest::Client,
+    _folder: TempDir,
+}
+
+/// A status with its body.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    /// The number of our error.
+    pub(crate) fn code(&self) -> i64 {
+        self.body["code"].as_i64().unwrap_or_default()
+    }
+
+    /// A text of the body.
+    pub(crate) fn text(&self, field: &str) -> String {
+        self.body[field].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "where the tests run is no setting of the service"
+)]
+fn given(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// An empty database: a file of its own, or a new one on the given server.
+async fn database(folder: &TempDir) -> String {
+    let Some(server) = given("TEST_DATABASE_URL") else {
+        return format!("sqlite://{}", folder.path().join("sso.db").display());
+    };
+    let name = format!("t{}", Uuid::new_v4().simple());
+    let connection = sea_orm::Database::connect(&server)
+        .await
+        .expect("the given database server");
+    connection
+        .execute_unprepared(&format!("CREATE DATABASE {name}"))
+        .await
+        .expect("a new database");
+    let mut url = url::Url::parse(&server).expect("TEST_DATABASE_URL");
+    url.set_path(&name);
+    url.into()
+}
+
+impl Harness {
+    pub(crate) async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// Starts with further settings.
+    pub(crate) async fn with(more: &[(&str, &str)]) -> Self {
+        let clock = Clock::default();
+        let folder = TempDir::new().expect("a folder");
+        let company = Options::demo(([127, 0, 0, 1], 0).into(), clock.clone());
+        let named = [
+            ("DINGTALK__CORP_ID", company.corp_id.clone()),
+            ("DINGTALK__APP_KEY", company.app_key.clone()),
+            ("DINGTALK__APP_SECRET", company.app_secret.clone()),
+            ("DINGTALK__AGENT_ID", company.agent_id.clone()),
+        ];
+        let simulator = Simulator::start(company).await.expect("the simulator");
+        let fixed = [
+            ("HTTP__LISTEN", "127.0.0.1:0".to_owned()),
+            ("HTTP__PUBLIC_URL", "https://sso.example".to_owned()),
+            ("HTTP__WORKERS", "2".to_owned()),
+            ("DATABASE__URL", database(&folder).await),
+            ("SECRETS__MASTER_KEY", "a master key for tests, long enough".to_owned()),
+            ("DINGTALK__OAPI_URL", simulator.url()),
+            ("DINGTALK__API_URL", simulator.url()),
+            ("JSAPI__ALLOWED_ORIGINS", "https://page.example".to_owned()),
+            ("DINGTALK__TIMEOUT_MS", "1000".to_owned()),
+        ];
+        let mut env: Vec<(String, String)> = named
+            .into_iter()
+            .chain(fixed)
+            .map(|(name, value)| (format!("SSO_{name}"), value))
+            .collect();
+        if let Some(cache) = given("TEST_CACHE_URL") {
+            env.push(("SSO_CACHE__URL".to_owned(), cache));
+        }
+        env.extend(
+            more.iter()
+                .map(|(name, value)| (format!("SSO_{name}"), (*value).to_owned())),
+        );
+        let read_file = |path: &std::path::Path| std::fs::read_to_string(path);
+        let settings = Settings::from_sources(None, &env, Purpose::Serve, &read_file).expect("settings");
+        let running = app::start(&settings, clock.clone(), true, None)
+            .await
+            .expect("the service");
+        #[expect(clippy::disallowed_methods, reason = "this client is the user's, not the service's")]
+        let client = reqwest::Client::new();
+        Self {
+            clock,
+            env,
+            simulator,
+            running,
+            client,
+            _folder: folder,
+        }
+    }
+
+    /// Moves the time of service and platform.
+    pub(crate) fn advance_s(&self, seconds: i64) {
+        self.clock.advance(TimeDelta::seconds(seconds));
+    }
+
+    /// Does something to the simulated company.
+    pub(crate) async fn company(&self, path: &str, body: Value) -> Value {
+        let response = self
+            .client
+            .post(format!("{}/_/{path}", self.simulator.url()))
+            .json(&body)
+            .send()
+            .await;
+        response.expect("the simulator").json().await.unwrap_or(Value::Null)
+    }
+
+    /// How often the platform was asked for `path`.
+    pub(crate) async fn calls(&self, path: &str) -> u64 {
+        let response = self
+            .client
+            .get(format!("{}/_/calls", self.simulator.url()))
+            .send()
+            .await;
+        let calls: Value = response.expect("the simulator").json().await.expect("counts");
+        calls[path].as_u64().unwrap_or_default()
+    }
+
+    pub(crate) async fn auth_code(&self, userid: &str) -> String {
+        let answer = self.company("auth-codes", json!({"userid": userid})).await;
+        answer["code"].as_str().expect("a code").to_owned()
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.post_text(path, body.to_string()).await
+    }
+
+    pub(crate) async fn post_text(&self, path: &str, body: String) -> Answer {
+        let url = format!("http://{}{path}", self.running.address);
+        answer(self.client.post(url).body(body)).await
+    }
+
+    pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {
+        answer(
+            self.client
+                .get(format!("http://{}{path}", self.running.address))
+                .bearer_auth(token),
+        )
+        .await
+    }
+
+    pub(crate) async fn redeem(&self, code: &str) -> Answer {
+        self.post("/v1/login", json!({"authCode": code, "url": PAGE})).await
+    }
+
+    pub(crate) async fn log_in(&self, userid: &str) -> Answer {
+        let code = self.auth_code(userid).await;
+        self.redeem(&code).await
+    }
+
+    pub(crate) async fn me(&self, token: &str) -> Answer {
+        self.get("/v1/me", token).await
+    }
+
+    pub(crate) async fn refresh(&self, refresh_token: &str) -> Answer {
+        self.post("/v1/token/refresh", json!({"refreshToken": refresh_token}))
+            .await
+    }
+
+    pub(crate) async fn log_out(&self, token: &str) -> Answer {
+        answer(
+            self.client
+                .post(format!("http://{}/v1/logout", self.running.address))
+                .bearer_auth(token),
+        )
+        .await
+    }
+
+    /// Runs a command of the binary beside the service, as an administrator does.
+    pub(crate) async fn command(&self, arguments: &[&str]) -> String {
+        let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_dingtalk-sso"))
+            .args(arguments)
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .output()
+            .await
+            .expect("the binary");
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+}
+
+async fn answer(request: reqwest::RequestBuilder) -> Answer {
+    let response = request.send().await.expect("an answer");
+    Answer {
+        status: response.status().as_u16(),
+        body: response.json().await.unwrap_or(Value::Null),
+    }
+}
