@@ -13,8 +13,8 @@
 //! | 5 | directory, jsapi |
 //! | 4 | dingtalk, health |
 //! | 3 | tokens |
-//! | 2 | cache, database, http |
-//! | 1 | config, telemetry, simulator |
+//! | 2 | cache, database, http, telemetry |
+//! | 1 | config, simulator |
 //! | 0 | clock, error |
 
 pub mod app;
