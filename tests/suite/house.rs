@@ -17,8 +17,8 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 
 #[test]
 fn arrows_between_rooms_run_down() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let table = fs::read_to_string(root.join("lib.rs")).expect("lib.rs");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let table = fs::read_to_string(source.join("lib.rs")).expect("lib.rs");
     let mut floors = HashMap::new();
     for line in table.lines().filter_map(|line| line.strip_prefix("//! | ")) {
         let mut cells = line.split('|').map(str::trim);
@@ -27,10 +27,10 @@ fn arrows_between_rooms_run_down() {
         }
     }
     let mut files = Vec::new();
-    sources(&root, &mut files);
+    sources(&source, &mut files);
     let mut wrong = Vec::new();
     for file in files {
-        let inner = file.strip_prefix(&root).expect("inside");
+        let inner = file.strip_prefix(&source).expect("inside");
         let room = inner
             .iter()
             .next()
