@@ -3,13 +3,13 @@
 mod check;
 pub mod fault;
 mod layers;
+mod process;
 mod reader;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::iter;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -19,7 +19,7 @@ use ipnet::IpNet;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::{Origin, Url};
 
-use self::fault::{Fault, Faults};
+use self::fault::Faults;
 use self::reader::{Read, Reader};
 
 /// The name of the micro-app under `[dingtalk]`.
@@ -236,32 +236,8 @@ impl Settings {
     ///
     /// Everything that is wrong with them, or that the file itself cannot be read.
     pub fn load(file: Option<&Path>, purpose: Purpose) -> Result<Self, Faults> {
-        let mut faults = Vec::new();
-        let text = file.and_then(|path| match read_text(path) {
-            Ok(text) => Some(text),
-            Err(error) => {
-                let wrong = format!("names a file that cannot be read ({})", error.kind());
-                faults.push(Fault::of("--config", wrong, "name a readable TOML file in UTF-8"));
-                None
-            }
-        });
-        let mut env = Vec::new();
-        for (name, value) in std::env::vars_os() {
-            let name = name.to_string_lossy().into_owned();
-            match value.into_string() {
-                Ok(value) => env.push((name, value)),
-                Err(_) if name.starts_with("SSO_") => {
-                    faults.push(Fault::of(&name, "is not UTF-8", "write it in UTF-8"));
-                }
-                Err(_) => {}
-            }
-        }
-        // What is unreadable would make much else look missing, so it is told alone.
-        if faults.is_empty() {
-            Self::from_sources(text.as_deref(), &env, purpose, &read_text)
-        } else {
-            Err(Faults(faults))
-        }
+        let (text, env) = process::sources(file).map_err(Faults)?;
+        Self::from_sources(text.as_deref(), &env, purpose, &process::read_text)
     }
 
     /// The same from a file's text and given variables; `read_file` fetches the files that hold secrets.
@@ -283,18 +259,6 @@ impl Settings {
             (Ok(settings), faults) if faults.is_empty() => Ok(settings),
             (_, faults) => Err(Faults(faults)),
         }
-    }
-}
-
-/// A text file of at most a mebibyte.
-fn read_text(path: &Path) -> io::Result<String> {
-    const LONGEST: u64 = 1 << 20;
-    let mut text = String::new();
-    File::open(path)?.take(LONGEST + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > LONGEST {
-        Err(io::ErrorKind::FileTooLarge.into())
-    } else {
-        Ok(text)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Settings as an administrator meets them: what holds when nothing is said, what wins, what is refused and how.
 
+use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 
@@ -404,7 +405,7 @@ fn no_secret_is_ever_shown() {
     ];
     let refusal = serve("", &faulty).expect_err("faulty");
     assert_eq!(refusal.count(), faulty.len(), "{refusal}");
-    shown = format!("{shown}{refusal} {refusal:?}");
+    write!(shown, "{refusal} {refusal:?}").expect("text");
     let (master, url) = (format!("{secret}{KEY}"), format!("{url}h/d"));
     let good = [
         ("SSO_DINGTALK__APP_SECRET", secret),
@@ -412,7 +413,7 @@ fn no_secret_is_ever_shown() {
         ("SSO_DATABASE__URL", &url),
         ("SSO_EVENTS__TOKEN", secret),
     ];
-    shown = format!("{shown}{:?}", serve("", &good).expect("good"));
+    write!(shown, "{:?}", serve("", &good).expect("good")).expect("text");
     assert!(!shown.contains(secret), "{shown}");
 }
 

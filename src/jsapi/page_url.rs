@@ -29,12 +29,16 @@ pub enum PageUrlError {
     /// A user name or password before the host.
     #[error("it names a user before the host")]
     UserInfo,
+    /// A host or port that a browser would have written in another way.
+    #[error("its host and port are not written as in location.href")]
+    Authority,
 }
 
 impl PageUrl {
     /// Reads what the front end sent. The signed text keeps scheme, authority and path as they came; the fragment is
-    /// dropped and the query decoded once (dingtalk-api, section 2.3). A query that does not decode to UTF-8 is
-    /// kept as it came: a web view cannot show it decoded either.
+    /// dropped and the query decoded once (dingtalk-api, section 2.3). Bytes of the query that are not UTF-8 become
+    /// U+FFFD, and a `%` without two hex digits stays: the form decoding of the URL standard, by which the platform
+    /// reads such a URL too.
     ///
     /// # Errors
     /// [`PageUrlError`] for whatever could be read in two ways.
@@ -42,23 +46,22 @@ impl PageUrl {
         if text.is_empty() || text.len() > MAX_BYTES {
             return Err(PageUrlError::Length);
         }
-        if text
-            .chars()
-            .any(|character| character.is_whitespace() || character.is_control() || character == '\\')
-        {
+        if text.contains(|character: char| character.is_whitespace() || character.is_control() || character == '\\') {
             return Err(PageUrlError::Character);
         }
         let (scheme, rest) = text.split_once("://").ok_or(PageUrlError::NotAPage)?;
-        if !(scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https"))
-            || rest.starts_with(['/', '?', '#'])
-        {
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let is_web = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
+        if !is_web || authority.is_empty() {
             return Err(PageUrlError::NotAPage);
         }
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         if authority.contains('@') {
             return Err(PageUrlError::UserInfo);
         }
         let url = Url::parse(text).map_err(|_fault| PageUrlError::NotAPage)?;
+        if !is_plain(authority, url.host_str().unwrap_or_default()) {
+            return Err(PageUrlError::Authority);
+        }
         let shown = text.split('#').next().unwrap_or_default();
         let signed = match shown.split_once('?') {
             Some((page, query)) => format!("{page}?{}", decode(query)),
@@ -68,6 +71,12 @@ impl PageUrl {
             origin: url.origin(),
             signed,
         })
+    }
+
+    /// Where the page comes from, as a browser sees it.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// The text to sign.
@@ -83,15 +92,27 @@ impl PageUrl {
     }
 }
 
+/// Whether an authority says just what the parser made of it, but for capitals: no number for an address, no escapes,
+/// no letters beyond ASCII (a browser shows `xn--…`), no empty or padded port.
+fn is_plain(authority: &str, host: &str) -> bool {
+    let port = match authority.split_at_checked(host.len()) {
+        Some((written, port)) if written.eq_ignore_ascii_case(host) => port,
+        _ => return false,
+    };
+    port.is_empty()
+        || port
+            .strip_prefix(':')
+            .is_some_and(|port| port.parse::<u16>().is_ok_and(|n| n.to_string() == port))
+}
+
 /// Decodes once, form style.
 fn decode(query: &str) -> Cow<'_, str> {
     if !query.contains(['%', '+']) {
         return Cow::Borrowed(query);
     }
     let hex = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
-    let bytes = query.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut rest = bytes;
+    let mut decoded = Vec::with_capacity(query.len());
+    let mut rest = query.as_bytes();
     while let Some((first, after)) = rest.split_first() {
         rest = after;
         match (first, hex(after.first()), hex(after.get(1))) {
@@ -103,7 +124,7 @@ fn decode(query: &str) -> Cow<'_, str> {
             _ => decoded.push(*first),
         }
     }
-    String::from_utf8(decoded).map_or(Cow::Borrowed(query), Cow::Owned)
+    Cow::Owned(String::from_utf8_lossy(&decoded).into_owned())
 }
 
 #[cfg(test)]
@@ -112,7 +133,7 @@ mod tests {
     use rstest::rstest;
     use url::Url;
 
-    use super::PageUrl;
+    use super::{MAX_BYTES, PageUrl, PageUrlError};
 
     #[test]
     fn the_published_example_is_signed_as_published() {
@@ -121,41 +142,109 @@ mod tests {
     }
 
     #[rstest]
-    #[case("https://ok.example/a?b=1#c", "https://ok.example/a?b=1")]
-    #[case("https://ok.example/%E5%A4%A7?q=a+b%2Bc", "https://ok.example/%E5%A4%A7?q=a b+c")]
-    #[case("https://ok.example:443/", "https://ok.example:443/")]
+    #[case("https://ok.example", "https://ok.example")]
+    #[case("https://ok.example/?", "https://ok.example/?")]
+    #[case("https://ok.example/a?b=1#c?d", "https://ok.example/a?b=1")]
+    #[case("https://ok.example/#/route?x=%20", "https://ok.example/")]
+    #[case(
+        "https://ok.example/%E5%A4%A7/a+b/../c?q=a+b%2Bc",
+        "https://ok.example/%E5%A4%A7/a+b/../c?q=a b+c"
+    )]
+    #[case(
+        "https://ok.example/?q=%25E5&r=%E5%A4%A7&s=大",
+        "https://ok.example/?q=%E5&r=大&s=大"
+    )]
+    #[case("https://ok.example/?a?b=%23c", "https://ok.example/?a?b=#c")]
     #[case("https://ok.example/?broken=%zz&cut=%e", "https://ok.example/?broken=%zz&cut=%e")]
+    #[case("https://ok.example/?gbk=%C4%E3", "https://ok.example/?gbk=\u{fffd}\u{fffd}")]
+    #[case("https://ok.example:443/", "https://ok.example:443/")]
+    #[case("HTTPS://OK.Example/A", "HTTPS://OK.Example/A")]
     fn only_the_query_is_decoded_and_only_once(#[case] sent: &str, #[case] signed: &str) {
-        assert_eq!(PageUrl::parse(sent).unwrap().signed_text(), signed);
+        let page = PageUrl::parse(sent).unwrap();
+        assert_eq!(page.signed_text(), signed);
+        assert!(page.allowed(&[Url::parse("https://ok.example").unwrap().origin()]));
     }
 
     #[rstest]
-    #[case("https://ok.example@evil.example/")]
+    #[case("https://xn--fsqu00a.example/", "https://xn--fsqu00a.example")]
+    #[case("http://127.0.0.1:8080/", "http://127.0.0.1:8080")]
+    #[case("http://[::1]:8080/", "http://[::1]:8080")]
+    fn the_origin_is_what_a_browser_says(#[case] sent: &str, #[case] origin: &str) {
+        assert_eq!(PageUrl::parse(sent).unwrap().origin().ascii_serialization(), origin);
+    }
+
+    #[rstest]
     #[case("https://ok.example.evil.example/")]
-    #[case("https://ok.example:444/")]
-    #[case("http://ok.example/")]
-    #[case("//ok.example/")]
-    #[case("https:ok.example/")]
-    #[case("https:///ok.example/")]
-    #[case("https:\\\\ok.example/")]
-    #[case("https://evil.example\\@ok.example/")]
+    #[case("https://evil.example/https://ok.example")]
     #[case("https://evil.example/#https://ok.example")]
-    #[case("javascript:alert(1)//https://ok.example")]
-    #[case("https://ok.\texample/")]
-    #[case("")]
-    fn a_hostile_url_is_never_of_an_allowed_origin(#[case] sent: &str) {
+    #[case("https://evil.example?https://ok.example/")]
+    #[case("https://ok.example:444/")]
+    #[case("https://ok.example./")]
+    #[case("https://xn--k-0tb.example/")]
+    #[case("http://ok.example/")]
+    #[case("http://ok.example:443/")]
+    fn another_page_is_not_of_an_allowed_origin(#[case] sent: &str) {
         let allowed = [Url::parse("https://ok.example").unwrap().origin()];
-        assert!(!PageUrl::parse(sent).is_ok_and(|page| page.allowed(&allowed)), "{sent}");
+        assert!(!PageUrl::parse(sent).unwrap().allowed(&allowed));
+    }
+
+    #[rstest]
+    #[case("", PageUrlError::Length)]
+    #[case("//ok.example/", PageUrlError::NotAPage)]
+    #[case("https:ok.example/", PageUrlError::NotAPage)]
+    #[case("https:/ok.example/", PageUrlError::NotAPage)]
+    #[case("https:///ok.example/", PageUrlError::NotAPage)]
+    #[case("javascript:alert(1)", PageUrlError::NotAPage)]
+    #[case("javascript://ok.example/%0aalert(1)", PageUrlError::NotAPage)]
+    #[case("file://ok.example/", PageUrlError::NotAPage)]
+    #[case("blob:https://ok.example/1", PageUrlError::NotAPage)]
+    #[case("https://ok.example:99999/", PageUrlError::NotAPage)]
+    #[case("https://ok.example@evil.example/", PageUrlError::UserInfo)]
+    #[case("https://@ok.example/", PageUrlError::UserInfo)]
+    #[case("https:\\\\ok.example/", PageUrlError::Character)]
+    #[case("https://ok.example\\@evil.example/", PageUrlError::Character)]
+    #[case("https://ok.\texample/", PageUrlError::Character)]
+    #[case("ht\ntps://ok.example/", PageUrlError::Character)]
+    #[case(" https://ok.example/", PageUrlError::Character)]
+    #[case("https://ok.example/\u{3000}", PageUrlError::Character)]
+    #[case("https://ok%2Eexample/", PageUrlError::Authority)]
+    #[case("https://ok。example/", PageUrlError::Authority)]
+    #[case("https://ｏｋ.example/", PageUrlError::Authority)]
+    #[case("https://o\u{ad}k.example/", PageUrlError::Authority)]
+    #[case("https://例子.example/", PageUrlError::Authority)]
+    #[case("https://2130706433/", PageUrlError::Authority)]
+    #[case("https://0x7f.1/", PageUrlError::Authority)]
+    #[case("https://[0:0::1]/", PageUrlError::Authority)]
+    #[case("https://ok.example:/", PageUrlError::Authority)]
+    #[case("https://ok.example:0443/", PageUrlError::Authority)]
+    fn what_could_be_read_in_two_ways_is_refused(#[case] sent: &str, #[case] fault: PageUrlError) {
+        assert_eq!(PageUrl::parse(sent), Err(fault));
+    }
+
+    #[test]
+    fn the_length_is_bounded() {
+        let longest = format!("https://ok.example/{}", "a".repeat(MAX_BYTES - 19));
+        assert!(PageUrl::parse(&longest).is_ok());
+        assert_eq!(PageUrl::parse(&format!("{longest}a")), Err(PageUrlError::Length));
     }
 
     proptest! {
         #[test]
-        fn whatever_is_taken_has_the_origin_that_a_browser_sees(text in "(https?://)?[a-z@:/?#%.\\\\ +0-9]{0,40}") {
+        fn whatever_is_taken_has_the_origin_that_a_browser_sees(
+            text in "((https?|HTTP)://)?[a-zB.]{0,6}[a-z@:/?#%.\\\\ +0-9\\[\\]\u{ff4f}]{0,30}",
+        ) {
             if let Ok(page) = PageUrl::parse(&text) {
                 let seen = Url::parse(&text).unwrap();
                 prop_assert!(page.allowed(&[seen.origin()]));
                 prop_assert!(seen.username().is_empty() && seen.password().is_none());
+                prop_assert!(!page.signed_text().is_empty());
             }
+        }
+
+        #[test]
+        fn no_text_whatsoever_makes_it_panic(text in any::<String>(), query in any::<String>()) {
+            let _ = PageUrl::parse(&text);
+            let _ = PageUrl::parse(&format!("https://ok.example/?{query}"));
         }
     }
 }

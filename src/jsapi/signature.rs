@@ -1,7 +1,5 @@
 //! The signature of `dd.config` (dingtalk-api, section 2.3).
 
-use std::fmt::Write as _;
-
 use sha1::{Digest as _, Sha1};
 use sha2::Sha256;
 
@@ -22,19 +20,24 @@ pub fn sign(digest: Digest, ticket: &str, nonce: &str, timestamp: i64, url: &str
         url,
     ];
     match digest {
-        Digest::Sha1 => hex(&parts.iter().fold(Sha1::new(), sha2::Digest::chain_update).finalize()),
-        Digest::Sha256 => hex(&parts.iter().fold(Sha256::new(), sha2::Digest::chain_update).finalize()),
+        Digest::Sha1 => hex(&parts
+            .into_iter()
+            .fold(Sha1::new(), sha1::Digest::chain_update)
+            .finalize()),
+        Digest::Sha256 => hex(&parts
+            .into_iter()
+            .fold(Sha256::new(), sha2::Digest::chain_update)
+            .finalize()),
     }
 }
 
 fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16);
     bytes
         .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .flatten()
+        .collect()
 }
 
 #[cfg(test)]
@@ -42,9 +45,17 @@ mod tests {
     use rstest::rstest;
 
     use super::sign;
-    use crate::config::Digest::{Sha1, Sha256};
+    use crate::config::Digest::{self, Sha1, Sha256};
+    use crate::jsapi::page_url::PageUrl;
 
     const TICKET: &str = "mS5k98fdkdgDKxkXGEs8LORVREiweeWETE40P37wkidkfksDSKDJFD5h9nbSlYy3-Sl-HhTdfl2fzFy1AOcKIDU8l";
+
+    #[test]
+    fn a_page_is_signed_as_the_published_example_has_it() {
+        let page = PageUrl::parse("https://abc.com?url=http%3A%2F%2Fabc.com%2Fsomewhere&a=1#top").unwrap();
+        let signature = sign(Sha1, TICKET, "Zn4zmLFKD0wzilzM", 1_414_588_745, page.signed_text());
+        assert_eq!(signature, "4cfa6d4f6479593550e2aa2f30e395114ae6aaf1");
+    }
 
     #[rstest]
     #[case(Sha1, "//open.dingtalk.com", "653ecdeadf70a480b1aefa687c894a2d8ff9a8bb")]
@@ -69,7 +80,7 @@ mod tests {
         "https://abc.com?url=http://abc.com/somewhere&a=1",
         "f0ee29a1395d932202d21a860c8be723fdd23599c50221b72731d37549cefd7b"
     )]
-    fn the_signature_is_the_published_one(#[case] digest: crate::config::Digest, #[case] url: &str, #[case] hex: &str) {
+    fn the_signature_is_the_published_one(#[case] digest: Digest, #[case] url: &str, #[case] hex: &str) {
         assert_eq!(sign(digest, TICKET, "Zn4zmLFKD0wzilzM", 1_414_588_745, url), hex);
     }
 }
