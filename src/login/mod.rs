@@ -5,7 +5,7 @@ pub mod http;
 mod writer;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::web::Bytes;
 use moka::sync::Cache as Known;
@@ -32,6 +32,9 @@ const REJECTION_WINDOW: Duration = Duration::from_mins(1);
 /// How long an answer of `/v1/me` is used again, the most that a change of profile or role takes to show there.
 const ME_FOR: Duration = Duration::from_secs(2);
 
+/// How long it is used while the database is away: the token is still judged at every use.
+const ME_AWAY_FOR: Duration = Duration::from_mins(10);
+
 /// More departments than anybody belongs to.
 const MAX_DEPARTMENTS: usize = 64;
 
@@ -47,7 +50,7 @@ struct House {
     cache: Cache,
     writer: Writer,
     running: Arc<Coalesce<Result<Entry, Arc<Error>>>>,
-    me: Known<String, Bytes>,
+    me: Known<String, (Instant, Bytes)>,
     rejected_codes_per_minute: u32,
 }
 
@@ -79,7 +82,7 @@ impl Login {
             jsapi,
             cache,
             running: Arc::default(),
-            me: Known::builder().max_capacity(10_000).time_to_live(ME_FOR).build(),
+            me: Known::builder().max_capacity(10_000).time_to_live(ME_AWAY_FOR).build(),
             rejected_codes_per_minute,
         }))
     }
@@ -153,13 +156,22 @@ impl Login {
     /// # Errors
     /// [`Error::InvalidToken`] for a token of nobody, [`Error::EmployeeDisabled`], [`Error::Unavailable`].
     pub(crate) async fn me(&self, claims: &AccessClaims) -> Result<Bytes, Error> {
-        if let Some(body) = self.0.me.get(claims.sub.as_str()) {
-            return Ok(body);
+        let known = self.0.me.get(claims.sub.as_str());
+        if let Some((since, body)) = &known
+            && since.elapsed() < ME_FOR
+        {
+            return Ok(body.clone());
         }
-        let employee = self.subject(&claims.sub).await?;
+        let employee = match (self.subject(&claims.sub).await, known) {
+            (Err(Error::Unavailable(cause)), Some((_, body))) => {
+                tracing::warn!(%cause, "the database is away: an answer of before is given");
+                return Ok(body);
+            }
+            (employee, _) => employee?,
+        };
         let answer = EmployeeAnswer::new(&employee, &self.0.directory);
         let body = Bytes::from(serde_json::to_vec(&answer).map_err(|cause| Error::Internal(cause.into()))?);
-        self.0.me.insert(claims.sub.clone(), body.clone());
+        self.0.me.insert(claims.sub.clone(), (Instant::now(), body.clone()));
         Ok(body)
     }
 
