@@ -41,7 +41,7 @@ impl Database {
     ///
     /// # Errors
     /// When the address cannot be understood or nobody answers there.
-    pub async fn open(settings: &config::Database) -> anyhow::Result<Self> {
+    pub async fn open(settings: &config::database::Database) -> anyhow::Result<Self> {
         let url = settings.url.expose_secret();
         if url.starts_with("sqlite:") {
             return open_sqlite(url, settings.max_connections).await;

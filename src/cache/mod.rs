@@ -57,7 +57,7 @@ impl Cache {
         clippy::unused_async,
         reason = "opening a store may wait; callers need not know that ours do not"
     )]
-    pub async fn open(settings: &config::Cache, clock: Clock) -> Result<Self, CacheError> {
+    pub async fn open(settings: &config::cache::Cache, clock: Clock) -> Result<Self, CacheError> {
         let url = settings.url.expose_secret();
         let scheme = url.split(':').next().unwrap_or_default();
         match scheme {

@@ -12,7 +12,8 @@ use url::Url;
 use super::output::say;
 use super::{Failure, settings};
 use crate::clock::Clock;
-use crate::config::{App, DEFAULT_APP, Purpose};
+use crate::config::Purpose;
+use crate::config::app::{App, DEFAULT_APP};
 use crate::simulator::{Options, Simulator};
 use crate::{app, telemetry};
 

@@ -7,6 +7,11 @@ use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 use url::{Origin, Url};
 
+/// How to write a URL, said where one is wrong.
+pub(super) const A_URL: &str = "write http://HOST or https://HOST, with a port or path where needed";
+/// How to write an origin, said where one is wrong.
+pub(super) const AN_ORIGIN: &str = "write https://HOST or https://HOST:PORT, nothing behind it";
+
 /// What is wrong, as the middle of a sentence.
 type Checked<T> = Result<T, &'static str>;
 

@@ -7,8 +7,12 @@ use std::path::Path;
 use rstest::rstest;
 use secrecy::ExposeSecret as _;
 
+use super::events::EventsMode;
 use super::fault::Faults;
-use super::{Algorithm, Digest, EventsMode, LogFormat, Purpose, Settings, layers};
+use super::jsapi::Digest;
+use super::log::LogFormat;
+use super::tokens::Algorithm;
+use super::{Purpose, Settings, layers};
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 

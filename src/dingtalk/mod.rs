@@ -66,14 +66,14 @@ impl DingTalk {
         reason = "a room takes its handles; that it hands out clones is its affair"
     )]
     pub fn new(
-        settings: &config::DingTalk,
-        apps: &BTreeMap<String, config::App>,
+        settings: &config::dingtalk::DingTalk,
+        apps: &BTreeMap<String, config::app::App>,
         cache: Cache,
         clock: Clock,
     ) -> anyhow::Result<Self> {
         let transport = Transport::new(settings.timeout).context("no HTTP client can be made; CA certificates?")?;
         let contacts = Contacts::new(&settings.oapi_url).context("dingtalk.oapi_url")?;
-        let app = |(name, app): (&String, &config::App)| {
+        let app = |(name, app): (&String, &config::app::App)| {
             let source = Source {
                 settings,
                 app,

@@ -27,8 +27,8 @@ const TICKET_ENDS_AFTER: TimeDelta = TimeDelta::hours(24);
 
 /// Where the secrets come from.
 pub(super) struct Source<'a> {
-    pub(super) settings: &'a config::DingTalk,
-    pub(super) app: &'a config::App,
+    pub(super) settings: &'a config::dingtalk::DingTalk,
+    pub(super) app: &'a config::app::App,
     pub(super) transport: &'a Transport,
     pub(super) cache: &'a Cache,
     pub(super) clock: &'a Clock,

@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, post};
 use serde::Deserialize;
 
 use super::{Jsapi, SignedConfig};
-use crate::config::DEFAULT_APP;
+use crate::config::app::DEFAULT_APP;
 use crate::error::Error;
 use crate::http::Body;
 

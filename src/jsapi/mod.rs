@@ -25,8 +25,8 @@ pub struct Jsapi(Arc<House>);
 struct House {
     dingtalk: DingTalk,
     corp_id: String,
-    apps: BTreeMap<String, config::App>,
-    digest: config::Digest,
+    apps: BTreeMap<String, config::app::App>,
+    digest: config::jsapi::Digest,
     clock: Clock,
 }
 
@@ -105,7 +105,7 @@ impl Jsapi {
         })
     }
 
-    fn app(&self, name: &str) -> Result<&config::App, Error> {
+    fn app(&self, name: &str) -> Result<&config::app::App, Error> {
         self.0
             .apps
             .get(name)

@@ -3,7 +3,7 @@
 use sha1::{Digest as _, Sha1};
 use sha2::Sha256;
 
-use crate::config::Digest;
+use crate::config::jsapi::Digest;
 
 /// Signs `url` as DingTalk checks it; lower-case hex. `timestamp` is the one given to `dd.config`.
 #[must_use]
@@ -45,7 +45,7 @@ mod tests {
     use rstest::rstest;
 
     use super::sign;
-    use crate::config::Digest::{self, Sha1, Sha256};
+    use crate::config::jsapi::Digest::{self, Sha1, Sha256};
     use crate::jsapi::page_url::PageUrl;
 
     const TICKET: &str = "mS5k98fdkdgDKxkXGEs8LORVREiweeWETE40P37wkidkfksDSKDJFD5h9nbSlYy3-Sl-HhTdfl2fzFy1AOcKIDU8l";

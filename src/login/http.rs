@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::coalesce::Call;
 use super::{Entry, Login};
-use crate::config::DEFAULT_APP;
+use crate::config::app::DEFAULT_APP;
 use crate::dingtalk::ids::AuthCode;
 use crate::directory::tree::Named;
 use crate::directory::{Directory, Employee};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{Log, LogFormat};
+use crate::config::log::{Log, LogFormat};
 use lines::Lines;
 
 /// Upper bounds of the classes of a duration, in seconds: from an answer out of memory to a call that timed out.
@@ -86,7 +86,7 @@ pub fn count() -> Option<PrometheusHandle> {
 #[cfg(test)]
 mod tests {
     use super::{count, init};
-    use crate::config::{Log, LogFormat};
+    use crate::config::log::{Log, LogFormat};
 
     #[test]
     fn a_process_may_begin_to_log_and_to_count_more_than_once() {

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::seal::Sealer;
 use super::signing_key;
-use crate::config::Algorithm;
+use crate::config::tokens::Algorithm;
 
 /// A key ready for use.
 pub(super) struct KeyPair {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::key_pair::{self, KeyPair};
 use super::seal::Sealer;
 use super::signing_key;
-use crate::config::Algorithm;
+use crate::config::tokens::Algorithm;
 use crate::database::Database;
 
 /// All keys of the deployment, opened once and kept.

@@ -55,7 +55,7 @@ struct House {
     keys: Keys,
     revocations: Revocations,
     known: Known<Box<str>, Arc<AccessClaims>, foldhash::fast::RandomState>,
-    settings: config::Tokens,
+    settings: config::tokens::Tokens,
     clock: Clock,
 }
 

@@ -25,7 +25,7 @@ impl Sealer {
     ///
     /// # Errors
     /// When there is no key, or its file cannot be read or made.
-    pub fn open(secrets: &config::Secrets, database: &config::Database) -> anyhow::Result<Self> {
+    pub fn open(secrets: &config::secrets::Secrets, database: &config::database::Database) -> anyhow::Result<Self> {
         match &secrets.master_key {
             Some(key) => Self::new(key),
             None => Self::new(&key_beside_the_database(database)?),
@@ -86,7 +86,7 @@ impl Sealer {
     }
 }
 
-fn key_beside_the_database(database: &config::Database) -> anyhow::Result<SecretString> {
+fn key_beside_the_database(database: &config::database::Database) -> anyhow::Result<SecretString> {
     let url = database.url.expose_secret();
     let Some(path) = url.strip_prefix("sqlite:").filter(|path| !path.contains(":memory:")) else {
         if url.starts_with("sqlite:") {

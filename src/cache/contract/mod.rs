@@ -33,7 +33,7 @@ impl Subject {
 
 async fn opened(url: &str, clock: Clock) -> Cache {
     Cache::open(
-        &config::Cache {
+        &config::cache::Cache {
             url: SecretString::from(url),
         },
         clock,
@@ -227,7 +227,7 @@ async fn a_reader_that_is_too_slow_is_told_of_the_gap() {
 #[tokio::test]
 async fn a_url_of_another_kind_is_a_fault_of_the_settings() {
     for url in ["", "memcached://here", "http://here", "redis://", "redis://here:port"] {
-        let settings = config::Cache {
+        let settings = config::cache::Cache {
             url: SecretString::from(url),
         };
         let opened = Cache::open(&settings, Clock::default()).await;

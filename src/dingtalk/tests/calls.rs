@@ -124,7 +124,7 @@ async fn a_host_that_cannot_be_reached_leaves_the_code_unspent() {
         (nowhere.clone(), platform.url("/api")),
         (platform.url("/oapi"), nowhere),
     ] {
-        let settings = config::DingTalk {
+        let settings = config::dingtalk::DingTalk {
             oapi_url,
             api_url,
             ..settings(&platform)

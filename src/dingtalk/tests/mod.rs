@@ -26,15 +26,15 @@ fn client_of(platform: &Platform, app_key: &str, cache: Cache, clock: Clock) -> 
 
 /// For tests that make so many calls at once that a busy machine is slow to serve them.
 fn patient(platform: &Platform, cache: Cache, clock: Clock) -> DingTalk {
-    let settings = config::DingTalk {
+    let settings = config::dingtalk::DingTalk {
         timeout: Duration::from_secs(20),
         ..settings(platform)
     };
     DingTalk::new(&settings, &apps("dingkey"), cache, clock).unwrap()
 }
 
-fn settings(platform: &Platform) -> config::DingTalk {
-    config::DingTalk {
+fn settings(platform: &Platform) -> config::dingtalk::DingTalk {
+    config::dingtalk::DingTalk {
         corp_id: "dingcorp".to_owned(),
         oapi_url: platform.url("/oapi"),
         api_url: platform.url("/api"),
@@ -43,8 +43,8 @@ fn settings(platform: &Platform) -> config::DingTalk {
     }
 }
 
-fn apps(app_key: &str) -> BTreeMap<String, config::App> {
-    let app = config::App {
+fn apps(app_key: &str) -> BTreeMap<String, config::app::App> {
+    let app = config::app::App {
         app_key: app_key.to_owned(),
         app_secret: SecretString::from(SECRET),
         agent_id: "77001".to_owned(),
@@ -55,7 +55,7 @@ fn apps(app_key: &str) -> BTreeMap<String, config::App> {
 
 async fn opened(url: &str, clock: &Clock) -> Cache {
     Cache::open(
-        &config::Cache {
+        &config::cache::Cache {
             url: SecretString::from(url),
         },
         clock.clone(),
