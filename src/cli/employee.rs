@@ -64,7 +64,7 @@ impl Employee {
                     .memberships
                     .iter()
                     .map(|membership| {
-                        let place = directory.place_of(membership.department_id);
+                        let place = directory.departments.place(membership.department_id);
                         let path: Vec<String> = place.path.into_iter().map(|up| up.name).chain(place.name).collect();
                         json!({"id": membership.department_id, "path": path.join(" › ")})
                     })
@@ -87,6 +87,7 @@ impl Employee {
             }
             Act::Disable { userid } => {
                 let ended = directory
+                    .standing
                     .set_disabled(&userid, true)
                     .await
                     .with_context(|| unknown(&userid))?;
@@ -96,13 +97,18 @@ impl Employee {
             }
             Act::Enable { userid } => {
                 directory
+                    .standing
                     .set_disabled(&userid, false)
                     .await
                     .with_context(|| unknown(&userid))?;
                 say(format!("{userid} may sign in again."));
             }
             Act::SignOut { userid } => {
-                let ended = directory.sign_out(&userid).await.with_context(|| unknown(&userid))?;
+                let ended = directory
+                    .standing
+                    .sign_out(&userid)
+                    .await
+                    .with_context(|| unknown(&userid))?;
                 say(format!("{ended} session(s) of {userid} end within two seconds."));
             }
         }

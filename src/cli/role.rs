@@ -61,12 +61,13 @@ impl Role {
         match self.act {
             Act::List { json } => {
                 let rows: Vec<Row> = directory
-                    .roles()
+                    .roles
+                    .all()
                     .await?
                     .into_iter()
                     .map(|role| Row {
                         name: role.name,
-                        power: role.power.split(' ').map(str::to_owned).collect(),
+                        power: role.power,
                     })
                     .collect();
                 list(json, &rows, &["ROLE", "POWER"], |row| {
@@ -74,17 +75,18 @@ impl Role {
                 })?;
             }
             Act::Set { name, power } => {
-                directory.set_role(&name, &power).await?;
+                directory.roles.set(&name, &power).await?;
                 say(format!("{name} allows: {}", power.join(" ")));
             }
             Act::Grant { userid, name } => {
-                let changed = directory.grant_role(&userid, &name, true).await;
+                let changed = directory.roles.grant(&userid, &name, true).await;
                 let changed = changed.with_context(|| format!("{}; role {name}: see `role list`", unknown(&userid)))?;
                 say(if changed { "Granted." } else { "Granted already." });
             }
             Act::Revoke { userid, name } => {
                 let changed = directory
-                    .grant_role(&userid, &name, false)
+                    .roles
+                    .grant(&userid, &name, false)
                     .await
                     .with_context(|| unknown(&userid))?;
                 say(if changed { "Taken back." } else { "Was not granted." });

@@ -1,10 +1,57 @@
-//! The table of employees.
+//! Employees and their table.
 
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{QueryOrder as _, QuerySelect as _};
+
+use super::membership::Membership;
+use super::profile::Profile;
+
+/// An employee as this service knows them.
+#[derive(Debug, Clone)]
+pub struct Employee {
+    /// Our id.
+    pub id: i64,
+    /// DingTalk's id within the company.
+    pub userid: String,
+    /// Full name.
+    pub name: String,
+    /// Address of the picture, or nothing.
+    pub avatar: String,
+    /// Job title, or nothing.
+    pub position: String,
+    /// Disabled here.
+    pub disabled: bool,
+    /// When the employee left the company.
+    pub left_at: Option<DateTime<Utc>>,
+    /// Departments in DingTalk's order.
+    pub memberships: Vec<Membership>,
+    /// Roles granted here.
+    pub roles: Vec<String>,
+    /// What those allow.
+    pub power: Vec<String>,
+}
+
+impl Employee {
+    /// Whether the employee may sign in.
+    #[must_use]
+    pub fn may_sign_in(&self) -> bool {
+        !self.disabled && self.left_at.is_none()
+    }
+
+    /// The main department: the one marked so, else the first.
+    #[must_use]
+    pub fn main_department(&self) -> Option<i64> {
+        let main = self
+            .memberships
+            .iter()
+            .find(|membership| membership.main)
+            .or(self.memberships.first());
+        main.map(|membership| membership.department_id)
+    }
+}
 
 /// A row of `employees`.
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -41,14 +88,14 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// What DingTalk says of one employee; the rest of the row is ours.
-#[derive(Debug, Clone)]
-pub(super) struct Facts {
-    pub(super) userid: String,
-    pub(super) unionid: Option<String>,
-    pub(super) name: String,
-    pub(super) avatar: String,
-    pub(super) position: String,
+impl Model {
+    /// Whether DingTalk says something else of the employee than is stored here; memberships are stored apart.
+    pub(super) fn differs_from(&self, profile: &Profile) -> bool {
+        self.unionid != profile.unionid
+            || self.name != profile.name
+            || self.avatar != profile.avatar
+            || self.position != profile.position
+    }
 }
 
 /// The rows of some userids, locked until the transaction ends where the database knows such locks: nobody
@@ -85,20 +132,20 @@ pub(super) async fn find_by_id(db: &impl ConnectionTrait, corp_id: &str, id: i64
 pub(super) async fn upsert(
     db: &impl ConnectionTrait,
     corp_id: &str,
-    mut facts: Vec<Facts>,
+    mut profiles: Vec<&Profile>,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
-    if facts.is_empty() {
+    if profiles.is_empty() {
         return Ok(());
     }
-    facts.sort_by(|one, other| one.userid.cmp(&other.userid));
-    let rows = facts.into_iter().map(|facts| ActiveModel {
+    profiles.sort_by(|one, other| one.userid.cmp(&other.userid));
+    let rows = profiles.into_iter().map(|profile| ActiveModel {
         corp_id: Set(corp_id.to_owned()),
-        userid: Set(facts.userid),
-        unionid: Set(facts.unionid),
-        name: Set(facts.name),
-        avatar: Set(facts.avatar),
-        position: Set(facts.position),
+        userid: Set(profile.userid.clone()),
+        unionid: Set(profile.unionid.clone()),
+        name: Set(profile.name.clone()),
+        avatar: Set(profile.avatar.clone()),
+        position: Set(profile.position.clone()),
         disabled: Set(false),
         left_at: Set(None),
         created_at: Set(now),

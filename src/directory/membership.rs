@@ -1,8 +1,19 @@
-//! The table of memberships: who belongs to which department.
+//! Memberships and their table: who belongs to which department.
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::QueryOrder as _;
 use sea_orm::entity::prelude::*;
+
+/// Belonging to one department.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    /// DingTalk's id of the department.
+    pub department_id: i64,
+    /// Whether it is the main one.
+    pub main: bool,
+    /// Whether the employee leads it.
+    pub leader: bool,
+}
 
 /// A row of `memberships`.
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -29,6 +40,16 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl From<&Model> for Membership {
+    fn from(row: &Model) -> Self {
+        Self {
+            department_id: row.department_id,
+            main: row.main,
+            leader: row.leader,
+        }
+    }
+}
 
 /// The memberships of some employees, each employee's in DingTalk's order.
 pub(super) async fn of_employees(db: &impl ConnectionTrait, ids: &[i64]) -> Result<Vec<Model>, DbErr> {

@@ -1,10 +1,22 @@
-//! The table of roles: a name, and what it allows.
+//! Roles and their table: a name, and what it allows.
 
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
 use sea_orm::QueryOrder as _;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
+
+/// The role of the administrators named in the settings, and what it allows.
+pub const ADMIN: &str = "admin";
+
+/// A role of the company.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Role {
+    /// Its name.
+    pub name: String,
+    /// What it allows.
+    pub power: Vec<String>,
+}
 
 /// A row of `roles`.
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -27,6 +39,15 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl From<Model> for Role {
+    fn from(row: Model) -> Self {
+        Self {
+            name: row.name,
+            power: row.power.split_whitespace().map(str::to_owned).collect(),
+        }
+    }
+}
 
 /// Every role of the company by name.
 pub(super) async fn all(db: &impl ConnectionTrait, corp_id: &str) -> Result<Vec<Model>, DbErr> {

@@ -10,8 +10,9 @@ use super::coalesce::Call;
 use super::{Entry, Login};
 use crate::config::app::DEFAULT_APP;
 use crate::dingtalk::ids::AuthCode;
+use crate::directory::Directory;
+use crate::directory::employee::Employee;
 use crate::directory::tree::Named;
-use crate::directory::{Directory, Employee};
 use crate::error::Error;
 use crate::http::{Body, ClientAddress};
 use crate::jsapi::SignedConfig;
@@ -114,7 +115,7 @@ impl EmployeeAnswer {
             .memberships
             .iter()
             .map(|membership| {
-                let place = directory.place_of(membership.department_id);
+                let place = directory.departments.place(membership.department_id);
                 DepartmentAnswer {
                     id: membership.department_id,
                     name: place.name,
@@ -139,7 +140,7 @@ impl EmployeeAnswer {
             depart_root_id: chief.and_then(|department| department.root_id),
             depart_root_name: chief.and_then(|department| department.root_name.clone()),
             departments,
-            company: directory.tree().company().map(str::to_owned),
+            company: directory.departments.tree().company().map(str::to_owned),
         }
     }
 }

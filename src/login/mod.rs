@@ -13,10 +13,11 @@ use moka::sync::Cache as Known;
 use crate::cache::Cache;
 use crate::database::Database;
 use crate::dingtalk::DingTalk;
-use crate::dingtalk::contacts::ContactUser;
 use crate::dingtalk::error::{CodeSpent, DingTalkError};
 use crate::dingtalk::ids::AuthCode;
-use crate::directory::{Directory, Employee, Membership, Profile, bounded};
+use crate::directory::Directory;
+use crate::directory::employee::Employee;
+use crate::directory::profile::Profile;
 use crate::error::Error;
 use crate::jsapi::page_url::PageUrl;
 use crate::jsapi::{Jsapi, SignedConfig};
@@ -34,9 +35,6 @@ const ME_FOR: Duration = Duration::from_secs(2);
 
 /// How long it is used while the database is away: the token is still judged at every use.
 const ME_AWAY_FOR: Duration = Duration::from_mins(10);
-
-/// More departments than anybody belongs to.
-const MAX_DEPARTMENTS: usize = 64;
 
 /// Logins of one deployment. Clones share everything.
 #[derive(Clone)]
@@ -128,18 +126,13 @@ impl Login {
             .employee_profile(app, &user.userid)
             .await
             .map_err(no_profile)?;
-        let mut profile = profile(contact);
-        if profile.unionid.is_none() {
-            profile.unionid = user.unionid.map(|id| bounded(id.as_str(), 128));
-        }
-        if profile.name.is_empty() {
-            profile.name = user.name.map(|name| bounded(name, 255)).unwrap_or_default();
-        }
+        let profile = Profile::from(contact).completed_by(user);
         // The page is signed before anything is stored: a ticket that is not to be had leaves no session behind.
         let config = house.jsapi.config(app, page).await?;
         house
             .directory
-            .learn_departments(app, profile.memberships.iter().map(|place| place.department_id))
+            .departments
+            .learn(app, profile.memberships.iter().map(|place| place.department_id))
             .await;
         let (employee, session) = house.writer.store(profile, app.to_owned()).await?;
         let session = session.ok_or(Error::EmployeeDisabled)?;
@@ -218,7 +211,7 @@ impl Login {
             corp_id: self.0.directory.corp_id().to_owned(),
             dept_id: main,
             dept_root_id: main
-                .and_then(|id| self.0.directory.tree().place(id).branch)
+                .and_then(|id| self.0.directory.departments.tree().place(id).branch)
                 .map(|branch| branch.id),
             dept_ids: employee
                 .memberships
@@ -243,29 +236,6 @@ impl Login {
                 Error::AuthCodeRejected
             }
         }
-    }
-}
-
-/// What DingTalk says of an employee, in bounds that every database keeps.
-fn profile(contact: ContactUser) -> Profile {
-    let main = contact.main_department();
-    let mut memberships: Vec<Membership> = Vec::new();
-    for id in contact.dept_id_list.iter().copied().take(MAX_DEPARTMENTS) {
-        if memberships.iter().all(|known| known.department_id != id.0) {
-            memberships.push(Membership {
-                department_id: id.0,
-                main: main == Some(id),
-                leader: contact.leads(id),
-            });
-        }
-    }
-    Profile {
-        userid: contact.userid.as_str().to_owned(),
-        unionid: contact.unionid.map(|id| bounded(id.as_str(), 128)),
-        name: bounded(contact.name.unwrap_or_default(), 255),
-        avatar: bounded(contact.avatar.unwrap_or_default(), 1024),
-        position: bounded(contact.title.unwrap_or_default(), 255),
-        memberships,
     }
 }
 

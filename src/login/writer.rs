@@ -6,7 +6,10 @@ use sea_orm::DbErr;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::database::{self, Database};
-use crate::directory::{AdmitError, Directory, Employee, Profile};
+use crate::directory::Directory;
+use crate::directory::admission::AdmitError;
+use crate::directory::employee::Employee;
+use crate::directory::profile::Profile;
 use crate::error::Error;
 use crate::tokens::{Tokens, session};
 
@@ -121,7 +124,7 @@ impl Desk {
             .collect();
         let profiles: Vec<Profile> = profiles.into_values().cloned().collect();
         let transaction = self.database.begin().await.map_err(AdmitError::Update)?;
-        let employees = self.directory.admit(&transaction, &profiles).await?;
+        let employees = self.directory.admission.admit(&transaction, &profiles).await?;
         let stored: Vec<Stored> = jobs
             .iter()
             .filter_map(|job| employees.get(&job.profile.userid).map(|employee| (job, employee)))

@@ -1,0 +1,63 @@
+//! What DingTalk says of an employee.
+
+use super::membership::Membership;
+use super::text::bounded;
+use crate::dingtalk::contacts::{AuthCodeUser, ContactUser};
+
+/// More departments than anybody belongs to.
+const MAX_DEPARTMENTS: usize = 64;
+
+/// What DingTalk says of an employee, in bounds that every database keeps.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// DingTalk's id within the company.
+    pub userid: String,
+    /// DingTalk's id across companies.
+    pub unionid: Option<String>,
+    /// Full name.
+    pub name: String,
+    /// Address of the picture, or nothing.
+    pub avatar: String,
+    /// Job title, or nothing.
+    pub position: String,
+    /// Departments in DingTalk's order.
+    pub memberships: Vec<Membership>,
+}
+
+impl Profile {
+    /// Fills what the address book hides with what the exchange of an auth code has told of the same person.
+    #[must_use]
+    pub fn completed_by(mut self, user: AuthCodeUser) -> Self {
+        if self.unionid.is_none() {
+            self.unionid = user.unionid.map(|id| bounded(id.as_str(), 128));
+        }
+        if self.name.is_empty() {
+            self.name = user.name.map(|name| bounded(name, 255)).unwrap_or_default();
+        }
+        self
+    }
+}
+
+impl From<ContactUser> for Profile {
+    fn from(contact: ContactUser) -> Self {
+        let main = contact.main_department();
+        let mut memberships: Vec<Membership> = Vec::new();
+        for id in contact.dept_id_list.iter().copied().take(MAX_DEPARTMENTS) {
+            if memberships.iter().all(|known| known.department_id != id.0) {
+                memberships.push(Membership {
+                    department_id: id.0,
+                    main: main == Some(id),
+                    leader: contact.leads(id),
+                });
+            }
+        }
+        Self {
+            userid: contact.userid.as_str().to_owned(),
+            unionid: contact.unionid.map(|id| bounded(id.as_str(), 128)),
+            name: bounded(contact.name.unwrap_or_default(), 255),
+            avatar: bounded(contact.avatar.unwrap_or_default(), 1024),
+            position: bounded(contact.title.unwrap_or_default(), 255),
+            memberships,
+        }
+    }
+}

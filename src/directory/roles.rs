@@ -1,0 +1,82 @@
+//! What roles allow, and who holds them.
+
+use std::sync::Arc;
+
+use super::role::{self, ADMIN, Role};
+use super::role_grant;
+use super::roster::Roster;
+use crate::database;
+use crate::error::Error;
+
+/// The roles of one company.
+#[derive(Clone)]
+pub struct Roles(Arc<Roster>);
+
+impl Roles {
+    pub(super) fn new(roster: Arc<Roster>) -> Self {
+        Self(roster)
+    }
+
+    /// Every role with what it allows.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is away.
+    pub async fn all(&self) -> Result<Vec<Role>, Error> {
+        let rows = database::within_limit(role::all(self.0.database.reader(), &self.0.corp_id)).await?;
+        Ok(rows.into_iter().map(Role::from).collect())
+    }
+
+    /// Says what a role allows.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] for a name or power that cannot be written, [`Error::Unavailable`].
+    pub async fn set(&self, name: &str, power: &[String]) -> Result<(), Error> {
+        let fits = |text: &String| !text.is_empty() && text.len() <= 64 && text.chars().all(|c| c.is_ascii_graphic());
+        let joined = power.join(" ");
+        if !fits(&name.to_owned()) || name == ADMIN || !power.iter().all(fits) || joined.len() > 4096 {
+            return Err(Error::InvalidRequest(format!(
+                "a role's name and each power is 1 to 64 visible ASCII characters, and `{ADMIN}` is set by itself"
+            )));
+        }
+        let row = role::Model {
+            corp_id: self.0.corp_id.clone(),
+            name: name.to_owned(),
+            power: joined,
+            updated_at: self.0.clock.now(),
+        };
+        database::within_limit(async {
+            let transaction = self.0.database.begin().await?;
+            role::upsert(&transaction, row).await?;
+            transaction.commit().await
+        })
+        .await
+    }
+
+    /// Grants a role to an employee, or takes it back; false if nothing changed.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown employee or role, [`Error::Unavailable`].
+    pub async fn grant(&self, userid: &str, name: &str, granted: bool) -> Result<bool, Error> {
+        let employee = self.0.find(userid).await?.ok_or(Error::NotFound)?;
+        if granted && name != ADMIN && !self.all().await?.iter().any(|role| role.name == name) {
+            return Err(Error::NotFound);
+        }
+        let grant = role_grant::Model {
+            employee_id: employee.id,
+            role: name.to_owned(),
+            corp_id: self.0.corp_id.clone(),
+            granted_at: self.0.clock.now(),
+        };
+        database::within_limit(async {
+            let transaction = self.0.database.begin().await?;
+            let changed = if granted {
+                role_grant::insert(&transaction, grant).await?
+            } else {
+                role_grant::delete(&transaction, employee.id, name).await?
+            };
+            transaction.commit().await?;
+            Ok(changed)
+        })
+        .await
+    }
+}

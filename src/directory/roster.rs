@@ -1,0 +1,104 @@
+//! Reads employees whole: their row, where they belong, and what they may do.
+
+use std::collections::BTreeSet;
+
+use sea_orm::{ConnectionTrait, DbErr};
+
+use super::employee::{self, Employee};
+use super::membership::{self, Membership};
+use super::role::{self, ADMIN, Role};
+use super::role_grant;
+use crate::clock::Clock;
+use crate::database::{self, Database};
+use crate::error::Error;
+
+/// The employees of one company, and what everything that changes them leans on.
+pub(super) struct Roster {
+    pub(super) database: Database,
+    pub(super) corp_id: String,
+    /// The userids of the administrators named in the settings.
+    pub(super) admins: Vec<String>,
+    pub(super) clock: Clock,
+}
+
+impl Roster {
+    /// Finds an employee by DingTalk's id.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is away.
+    pub(super) async fn find(&self, userid: &str) -> Result<Option<Employee>, Error> {
+        let reader = self.database.reader();
+        database::within_limit(async {
+            let row = employee::find(reader, &self.corp_id, userid).await?;
+            Ok(self.complete(reader, row.into_iter().collect()).await?.pop())
+        })
+        .await
+    }
+
+    /// Finds an employee by our id.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is away.
+    pub(super) async fn find_by_id(&self, id: i64) -> Result<Option<Employee>, Error> {
+        let reader = self.database.reader();
+        database::within_limit(async {
+            let row = employee::find_by_id(reader, &self.corp_id, id).await?;
+            Ok(self.complete(reader, row.into_iter().collect()).await?.pop())
+        })
+        .await
+    }
+
+    /// Adds memberships and roles to rows of employees.
+    pub(super) async fn complete(
+        &self,
+        db: &impl ConnectionTrait,
+        rows: Vec<employee::Model>,
+    ) -> Result<Vec<Employee>, DbErr> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+        let memberships = membership::of_employees(db, &ids).await?;
+        let grants = role_grant::of_employees(db, &ids).await?;
+        let roles: Vec<Role> = if grants.is_empty() {
+            Vec::new()
+        } else {
+            let rows = role::all(db, &self.corp_id).await?;
+            rows.into_iter().map(Role::from).collect()
+        };
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let mut held: BTreeSet<String> = grants
+                    .iter()
+                    .filter(|grant| grant.employee_id == row.id)
+                    .map(|grant| grant.role.clone())
+                    .collect();
+                if self.admins.contains(&row.userid) {
+                    held.insert(ADMIN.to_owned());
+                }
+                let mut power: BTreeSet<String> = roles
+                    .iter()
+                    .filter(|role| held.contains(&role.name))
+                    .flat_map(|role| role.power.clone())
+                    .collect();
+                if held.contains(ADMIN) {
+                    power.insert(ADMIN.to_owned());
+                }
+                let own = memberships.iter().filter(|membership| membership.employee_id == row.id);
+                Employee {
+                    id: row.id,
+                    memberships: own.map(Membership::from).collect(),
+                    userid: row.userid,
+                    name: row.name,
+                    avatar: row.avatar,
+                    position: row.position,
+                    disabled: row.disabled,
+                    left_at: row.left_at,
+                    roles: held.into_iter().collect(),
+                    power: power.into_iter().collect(),
+                }
+            })
+            .collect())
+    }
+}
