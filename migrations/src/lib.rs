@@ -6,6 +6,10 @@ mod m20261124_000002_create_employees;
 mod m20261124_000003_create_roles;
 mod m20261124_000004_create_sessions;
 mod m20261124_000005_create_signing_keys;
+mod m20261124_000006_create_clients;
+mod m20261124_000007_extend_sessions;
+mod m20261124_000008_create_authorization_codes;
+mod m20261124_000009_create_logout_deliveries;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -21,6 +25,10 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000003_create_roles::Migration),
             Box::new(m20261124_000004_create_sessions::Migration),
             Box::new(m20261124_000005_create_signing_keys::Migration),
+            Box::new(m20261124_000006_create_clients::Migration),
+            Box::new(m20261124_000007_extend_sessions::Migration),
+            Box::new(m20261124_000008_create_authorization_codes::Migration),
+            Box::new(m20261124_000009_create_logout_deliveries::Migration),
         ]
     }
 }
