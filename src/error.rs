@@ -1,5 +1,6 @@
 //! The one list of what can go wrong for a caller: number, name, status and words.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// A failure as the caller learns of it. The cause, where there is one, is for the log alone.
@@ -71,6 +72,51 @@ pub enum Error {
     /// The database or the cache is away.
     #[error("a part of this service is away for the moment; try again")]
     Unavailable(#[source] anyhow::Error),
+    /// A refusal in the words of OAuth 2.0.
+    #[error("{1}")]
+    OAuth(OAuthError, Cow<'static, str>),
+}
+
+/// What OAuth 2.0 and OpenID Connect refuse by a name of their own. `invalid_request` is [`Error::InvalidRequest`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OAuthError {
+    /// The client is unknown, or did not prove who it is (RFC 6749 section 5.2).
+    InvalidClient,
+    /// The code or refresh token is not good, or not for this client (RFC 6749 section 5.2).
+    InvalidGrant,
+    /// The client may not use this grant (RFC 6749 section 5.2).
+    UnauthorizedClient,
+    /// No such grant (RFC 6749 section 5.2).
+    UnsupportedGrantType,
+    /// No such response type (RFC 6749 section 4.1.2.1).
+    UnsupportedResponseType,
+    /// A scope that the client may not have (RFC 6749 section 5.2).
+    InvalidScope,
+    /// The person may not use this client, or said no (RFC 6749 section 4.1.2.1).
+    AccessDenied,
+    /// Nobody is signed in, and nobody may be asked (OpenID Connect Core section 3.1.2.6).
+    LoginRequired,
+    /// Request objects are not read here (OpenID Connect Core section 3.1.2.6).
+    RequestNotSupported,
+    /// Request objects are not fetched either (OpenID Connect Core section 3.1.2.6).
+    RequestUriNotSupported,
+}
+
+impl OAuthError {
+    const fn row(self) -> (u16, &'static str, u16) {
+        match self {
+            Self::InvalidClient => (1120, "invalid_client", 401),
+            Self::InvalidGrant => (1121, "invalid_grant", 400),
+            Self::UnauthorizedClient => (1122, "unauthorized_client", 400),
+            Self::UnsupportedGrantType => (1123, "unsupported_grant_type", 400),
+            Self::UnsupportedResponseType => (1124, "unsupported_response_type", 400),
+            Self::InvalidScope => (1125, "invalid_scope", 400),
+            Self::AccessDenied => (1126, "access_denied", 403),
+            Self::LoginRequired => (1127, "login_required", 400),
+            Self::RequestNotSupported => (1128, "request_not_supported", 400),
+            Self::RequestUriNotSupported => (1129, "request_uri_not_supported", 400),
+        }
+    }
 }
 
 /// What the wire says of an [`Error`].
@@ -85,6 +131,26 @@ pub struct Row {
 }
 
 impl Error {
+    /// An OAuth refusal with its reason.
+    #[must_use]
+    pub const fn oauth(error: OAuthError, reason: &'static str) -> Self {
+        Self::OAuth(error, Cow::Borrowed(reason))
+    }
+
+    /// The name under which an authorization response tells of this failure (RFC 6749 section 4.1.2.1).
+    #[must_use]
+    pub const fn in_authorization_response(&self) -> &'static str {
+        match self {
+            Self::OAuth(error, _) => error.row().1,
+            Self::InvalidRequest(_) => "invalid_request",
+            Self::EmployeeDisabled | Self::NotInOrganisation | Self::NotAllowed => "access_denied",
+            Self::DingTalkUnavailable { .. } | Self::Unavailable(_) | Self::RateLimited { .. } => {
+                "temporarily_unavailable"
+            }
+            _ => "server_error",
+        }
+    }
+
     /// The one table of numbers, names and statuses.
     #[must_use]
     pub const fn row(&self) -> Row {
@@ -107,6 +173,7 @@ impl Error {
             Self::NotAllowed => (1115, "not_allowed", 403),
             Self::NotFound => (1116, "not_found", 404),
             Self::Unavailable(_) => (1117, "temporarily_unavailable", 503),
+            Self::OAuth(error, _) => error.row(),
         };
         Row { code, name, status }
     }

@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::error::Error;
+use crate::error::{Error, OAuthError};
 
 /// The largest body that is read; everything this service is sent is far smaller.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -44,7 +44,11 @@ fn shape(error: &Error, id: Uuid) -> HttpResponse {
         response.insert_header((RETRY_AFTER, seconds));
     }
     if row.status == 401 {
-        response.insert_header((WWW_AUTHENTICATE, "Bearer error=\"invalid_token\""));
+        let challenge = match error {
+            Error::OAuth(OAuthError::InvalidClient, _) => "Basic realm=\"dingtalk-sso\"",
+            _ => "Bearer error=\"invalid_token\"",
+        };
+        response.insert_header((WWW_AUTHENTICATE, challenge));
     }
     response.json(json!({
         "code": row.code,
