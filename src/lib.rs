@@ -6,20 +6,23 @@
 //!
 //! | floor | rooms |
 //! | --- | --- |
-//! | 9 | cli |
-//! | 8 | app |
-//! | 7 | openapi |
-//! | 6 | login |
-//! | 5 | directory, jsapi |
-//! | 4 | dingtalk, health |
-//! | 3 | tokens |
-//! | 2 | cache, database, http, telemetry |
+//! | 11 | cli |
+//! | 10 | app |
+//! | 9 | openapi |
+//! | 8 | authorize |
+//! | 7 | login |
+//! | 6 | directory, jsapi |
+//! | 5 | dingtalk, health |
+//! | 4 | tokens |
+//! | 3 | clients |
+//! | 2 | cache, database, http, outbound, telemetry |
 //! | 1 | config, simulator |
 //! | 0 | clock, error |
 
 pub mod app;
 pub mod cache;
 pub mod cli;
+pub mod clients;
 pub mod clock;
 pub mod config;
 pub mod database;
@@ -31,6 +34,7 @@ pub mod http;
 pub mod jsapi;
 pub mod login;
 pub mod openapi;
+pub mod outbound;
 pub mod simulator;
 pub mod telemetry;
 pub mod tokens;

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::cache::Cache;
+use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::database::Database;
@@ -27,6 +28,7 @@ use crate::health::{self, Health};
 use crate::http::{self, TrustedProxies};
 use crate::jsapi::{self, Jsapi};
 use crate::login::{self, Login};
+use crate::tokens::seal::Sealer;
 use crate::tokens::{self, Tokens};
 use crate::{openapi, telemetry};
 
@@ -65,7 +67,18 @@ pub async fn start(
     }
     let cache = Cache::open(&settings.cache, clock.clone()).await?;
     let dingtalk = DingTalk::new(&settings.dingtalk, &settings.apps, cache.clone(), clock.clone())?;
-    let tokens = Tokens::open(settings, database.clone(), clock.clone()).await?;
+    let sealer = Arc::new(Sealer::open(&settings.secrets, &settings.database)?);
+    let corp_id = settings.dingtalk.corp_id.clone();
+    let clients = Clients::open(database.clone(), corp_id, clock.clone()).await?;
+    let tokens = Tokens::open(
+        settings,
+        sealer,
+        database.clone(),
+        cache.clone(),
+        clients.clone(),
+        clock.clone(),
+    )
+    .await?;
     let directory = Directory::open(
         database.clone(),
         dingtalk.clone(),
@@ -85,7 +98,9 @@ pub async fn start(
         settings.limits.rejected_codes_per_minute,
     );
     let stop = CancellationToken::new();
+    tokio::spawn(clients.clone().follow(stop.clone()));
     tokio::spawn(tokens.clone().follow(stop.clone()));
+    tokio::spawn(tokens.deliveries().clone().run(stop.clone()));
     tokio::spawn(async move { dingtalk.warm_up().await });
 
     let metrics = telemetry::count();

@@ -2,7 +2,7 @@
 
 use url::{Origin, Url};
 
-use super::check::{self, AN_ORIGIN};
+use super::check::{self, A_URL, AN_ORIGIN};
 use super::reader::{Read, Reader};
 
 /// How pages are signed.
@@ -10,6 +10,8 @@ use super::reader::{Read, Reader};
 pub struct Jsapi {
     /// The digest of `dd.config`'s signature.
     pub digest: Digest,
+    /// Address of DingTalk's own JSAPI script, for the sign-in page inside DingTalk.
+    pub script_url: Url,
 }
 
 /// Digest of the `dd.config` signature; both are seen in the field.
@@ -33,6 +35,11 @@ pub(super) fn origins(r: &mut Reader<'_>, public_url: Read<&Url>) -> Read<Vec<Or
 
 /// Reads the rest of the section.
 pub(super) fn read(r: &mut Reader<'_>) -> Read<Jsapi> {
-    let digest = r.choice("jsapi.digest", &[("sha1", Digest::Sha1), ("sha256", Digest::Sha256)])?;
-    Ok(Jsapi { digest })
+    let digest = r.choice("jsapi.digest", &[("sha1", Digest::Sha1), ("sha256", Digest::Sha256)]);
+    let script_url = r.checked("jsapi.script_url", check::base_url, A_URL);
+    let script_url = r.needed("jsapi.script_url", A_URL, script_url);
+    Ok(Jsapi {
+        digest: digest?,
+        script_url: script_url?,
+    })
 }

@@ -8,6 +8,7 @@ pub mod database;
 pub mod dingtalk;
 pub mod events;
 pub mod fault;
+pub mod forward_auth;
 pub mod http;
 pub mod jsapi;
 mod layers;
@@ -31,6 +32,7 @@ use self::database::Database;
 use self::dingtalk::DingTalk;
 use self::events::Events;
 use self::fault::Faults;
+use self::forward_auth::ForwardAuth;
 use self::http::Http;
 use self::jsapi::Jsapi;
 use self::limits::Limits;
@@ -56,6 +58,8 @@ pub struct Settings {
     pub jsapi: Jsapi,
     /// `[tokens]`
     pub tokens: Tokens,
+    /// `[forward_auth]`
+    pub forward_auth: ForwardAuth,
     /// `[secrets]`
     pub secrets: Secrets,
     /// `[events]`
@@ -126,6 +130,7 @@ fn settings(r: &mut Reader<'_>, purpose: Purpose) -> Read<Settings> {
     let apps = app::read(r, &origins, purpose == Purpose::Serve);
     let jsapi = jsapi::read(r);
     let tokens = tokens::read(r, public_url);
+    let forward_auth = forward_auth::read(r);
     let several = database.as_ref().is_ok_and(Database::is_server);
     let secrets = secrets::read(r, several && matches!(purpose, Purpose::Serve | Purpose::Keys));
     let events = events::read(r);
@@ -140,6 +145,7 @@ fn settings(r: &mut Reader<'_>, purpose: Purpose) -> Read<Settings> {
         apps: apps?,
         jsapi: jsapi?,
         tokens: tokens?,
+        forward_auth: forward_auth?,
         secrets: secrets?,
         events: events?,
         limits: limits?,

@@ -1,20 +1,17 @@
-//! The one HTTP client: warm connections, bounded times and sizes, and no word of a URL that carries a token.
+//! Exchanges with the platform: bounded in time and size, and no word of a URL that carries a token.
 
 use std::error::Error as _;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use reqwest::Client;
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use reqwest::{Client, redirect};
 use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::refusal::{Fault, read};
+use crate::outbound;
 
-/// The most that making a connection may take.
-const CONNECT_LIMIT: Duration = Duration::from_secs(2);
-/// Below the keep-alive of usual servers, so that few connections end just when they are used.
-const IDLE_LIMIT: Duration = Duration::from_secs(20);
 /// Largest answer that is read.
 const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
 /// Where the new family wants the app access token.
@@ -70,20 +67,7 @@ pub(super) struct Transport {
 impl Transport {
     /// `limit` bounds one exchange as a whole. Fails where the machine has no CA certificates.
     pub(super) fn new(limit: Duration) -> Result<Self, reqwest::Error> {
-        #[expect(clippy::disallowed_methods, reason = "this is the one place that makes a client")]
-        let builder = Client::builder();
-        let client = builder
-            .user_agent(concat!("dingtalk-sso/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .connect_timeout(CONNECT_LIMIT)
-            .timeout(limit)
-            .pool_idle_timeout(IDLE_LIMIT)
-            .pool_max_idle_per_host(64)
-            .tcp_keepalive(IDLE_LIMIT)
-            .http2_keep_alive_interval(Duration::from_secs(10))
-            .http2_keep_alive_timeout(Duration::from_secs(3))
-            .build()?;
+        let client = outbound::client(limit)?;
         Ok(Self { client })
     }
 

@@ -21,7 +21,7 @@ impl Standing {
     ///
     /// # Errors
     /// [`Error::NotFound`] for nobody, [`Error::Unavailable`] when the database is away.
-    pub async fn set_disabled(&self, userid: &str, disabled: bool) -> Result<u64, Error> {
+    pub async fn set_disabled(&self, userid: &str, disabled: bool) -> Result<usize, Error> {
         let employee = self.0.find(userid).await?.ok_or(Error::NotFound)?;
         let now = self.0.clock.now();
         database::within_limit(async {
@@ -43,7 +43,7 @@ impl Standing {
     ///
     /// # Errors
     /// [`Error::NotFound`] for nobody, [`Error::Unavailable`] when the database is away.
-    pub async fn sign_out(&self, userid: &str) -> Result<u64, Error> {
+    pub async fn sign_out(&self, userid: &str) -> Result<usize, Error> {
         let employee = self.0.find(userid).await?.ok_or(Error::NotFound)?;
         let now = self.0.clock.now();
         database::within_limit(async {

@@ -22,6 +22,7 @@ use crate::error::Error;
 use crate::jsapi::page_url::PageUrl;
 use crate::jsapi::{Jsapi, SignedConfig};
 use crate::tokens::claims::{AccessClaims, Identity};
+use crate::tokens::session::Holder;
 use crate::tokens::{TokenPair, Tokens};
 use coalesce::{Call, Coalesce};
 use http::EmployeeAnswer;
@@ -136,7 +137,7 @@ impl Login {
             .await;
         let (employee, session) = house.writer.store(profile, app.to_owned()).await?;
         let session = session.ok_or(Error::EmployeeDisabled)?;
-        let tokens = house.tokens.issue(&session, self.identity(&employee))?;
+        let tokens = house.tokens.issue(&session, Some(self.identity(&employee)))?;
         Ok(Entry {
             employee,
             tokens,
@@ -173,7 +174,7 @@ impl Login {
     /// # Errors
     /// [`Error::InvalidToken`] for a token that is not good, [`Error::EmployeeDisabled`], [`Error::Unavailable`].
     pub(crate) async fn refresh(&self, refresh_token: &str) -> Result<TokenPair, Error> {
-        let session = self.0.tokens.rotate(refresh_token).await?;
+        let session = self.0.tokens.rotate(refresh_token, Holder::MicroApp).await?;
         let employee = match self.subject(&session.subject).await {
             Err(Error::EmployeeDisabled) => {
                 self.0.tokens.end_session(session.id).await?;
@@ -181,7 +182,7 @@ impl Login {
             }
             employee => employee?,
         };
-        self.0.tokens.issue(&session, self.identity(&employee))
+        self.0.tokens.issue(&session, Some(self.identity(&employee)))
     }
 
     /// Ends the session of a token.

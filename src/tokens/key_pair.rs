@@ -24,12 +24,14 @@ pub(super) struct KeyPair {
     pub(super) verifying: DecodingKey,
     pub(super) public_jwk: Value,
     pub(super) signs_from: DateTime<Utc>,
+    pub(super) published_until: Option<DateTime<Utc>>,
 }
 
 impl KeyPair {
     /// Opens a row of the table.
     pub(super) fn open(row: &signing_key::Model, sealer: &Sealer) -> anyhow::Result<Self> {
-        let algorithm = algorithm_named(&row.algorithm)?;
+        let algorithm = Algorithm::named(&row.algorithm)
+            .with_context(|| format!("a signing key of the unknown algorithm {}", row.algorithm))?;
         let private = sealer.open_sealed(&row.kid, &row.sealed_private).with_context(|| {
             format!(
                 "the signing key {} does not open: is secrets.master_key the same?",
@@ -49,7 +51,13 @@ impl KeyPair {
             verifying: DecodingKey::from_jwk(&jwk)?,
             public_jwk: serde_json::from_str(&row.public_jwk)?,
             signs_from: row.signs_from,
+            published_until: row.published_until,
         })
+    }
+
+    /// Whether readers are told of it, and its tokens taken, at `now`.
+    pub(super) fn is_published(&self, now: DateTime<Utc>) -> bool {
+        self.published_until.is_none_or(|until| now < until)
     }
 }
 
@@ -59,6 +67,7 @@ pub(super) fn generate(
     generation: i32,
     sealer: &Sealer,
     now: DateTime<Utc>,
+    signs_from: DateTime<Utc>,
 ) -> anyhow::Result<signing_key::Model> {
     let (private, mut jwk) = match algorithm {
         Algorithm::Es256 => {
@@ -102,44 +111,28 @@ pub(super) fn generate(
     let kid = text(&Sha256::digest(jwk.to_string()));
     if let Some(members) = jwk.as_object_mut() {
         members.insert("kid".into(), json!(kid));
-        members.insert("alg".into(), json!(name(algorithm)));
+        members.insert("alg".into(), json!(algorithm.name()));
         members.insert("use".into(), json!("sig"));
     }
     Ok(signing_key::Model {
-        algorithm: name(algorithm).to_owned(),
+        algorithm: algorithm.name().to_owned(),
         generation,
         public_jwk: jwk.to_string(),
         sealed_private: sealer.seal(&kid, &private)?,
         kid,
         created_at: now,
-        signs_from: now,
+        signs_from,
         published_until: None,
     })
 }
 
-/// The JOSE name (RFC 7518 section 3.1, RFC 8037).
-pub(super) const fn name(algorithm: Algorithm) -> &'static str {
-    match algorithm {
-        Algorithm::Es256 => "ES256",
-        Algorithm::EdDsa => "EdDSA",
-        Algorithm::Rs256 => "RS256",
-    }
-}
-
-/// The same, as the library spells it.
+/// The algorithm, as the library spells it.
 pub(super) const fn jose(algorithm: Algorithm) -> jsonwebtoken::Algorithm {
     match algorithm {
         Algorithm::Es256 => jsonwebtoken::Algorithm::ES256,
         Algorithm::EdDsa => jsonwebtoken::Algorithm::EdDSA,
         Algorithm::Rs256 => jsonwebtoken::Algorithm::RS256,
     }
-}
-
-fn algorithm_named(text: &str) -> anyhow::Result<Algorithm> {
-    [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Rs256]
-        .into_iter()
-        .find(|algorithm| name(*algorithm) == text)
-        .with_context(|| format!("a signing key of the unknown algorithm {text}"))
 }
 
 fn text(bytes: &[u8]) -> String {

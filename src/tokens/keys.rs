@@ -1,9 +1,10 @@
-//! The keys in force: what signs, what verifies, and what is published.
+//! The keys in force: what signs, what verifies, what is published, and how one follows another.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use anyhow::Context as _;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use super::key_pair::{self, KeyPair};
@@ -12,8 +13,15 @@ use super::signing_key;
 use crate::config::tokens::Algorithm;
 use crate::database::Database;
 
+/// How long a key is published before it signs: readers keep the key set for five minutes, as it tells them, and
+/// other instances read the table twice a minute.
+const PUBLISHED_AHEAD: TimeDelta = TimeDelta::minutes(10);
+
+/// How long a key stays published beyond the life of the last token that it signed, for readers' slow clocks.
+const MARGIN: TimeDelta = TimeDelta::minutes(10);
+
 /// All keys of the deployment, opened once and kept.
-pub(super) struct Keys {
+pub struct Keys {
     pairs: RwLock<Arc<Vec<KeyPair>>>,
 }
 
@@ -21,33 +29,43 @@ impl Keys {
     /// Opens the keys of the database, and makes the first one of `algorithm` where there is none.
     pub(super) async fn open(
         database: &Database,
-        sealer: &Sealer,
+        sealer: &Arc<Sealer>,
         algorithm: Algorithm,
         now: DateTime<Utc>,
     ) -> anyhow::Result<Self> {
-        let rows = signing_key::all(database.reader())
-            .await
-            .context("the signing keys cannot be read")?;
-        if !rows.iter().any(|row| row.algorithm == key_pair::name(algorithm)) {
-            let first = key_pair::generate(algorithm, 1, sealer, now)?;
-            let transaction = database.begin().await?;
-            // Who comes second fails at the unique index, and reads the key of who came first.
-            match signing_key::insert(&transaction, first).await {
-                Ok(()) => transaction.commit().await?,
-                Err(_) => transaction.rollback().await?,
-            }
-        }
         let keys = Self {
             pairs: RwLock::default(),
         };
         keys.reload(database, sealer).await?;
-        keys.signing(algorithm, now).context("there is no key that signs")?;
+        keys.make_missing(database, sealer, &BTreeSet::from([algorithm]), now)
+            .await?;
         Ok(keys)
     }
 
+    /// Makes the first key of each of the algorithms that has none yet.
+    pub(super) async fn make_missing(
+        &self,
+        database: &Database,
+        sealer: &Arc<Sealer>,
+        algorithms: &BTreeSet<Algorithm>,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<()> {
+        for algorithm in algorithms {
+            if self.signing(*algorithm, now).is_none() {
+                add(database, sealer, *algorithm, 1, now, now).await?;
+                self.reload(database, sealer).await?;
+                self.signing(*algorithm, now)
+                    .with_context(|| format!("there is no key that signs {}", algorithm.name()))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Reads the table again: another instance may have added keys.
-    pub(super) async fn reload(&self, database: &Database, sealer: &Sealer) -> anyhow::Result<()> {
-        let rows = signing_key::all(database.reader()).await?;
+    pub(super) async fn reload(&self, database: &Database, sealer: &Arc<Sealer>) -> anyhow::Result<()> {
+        let rows = signing_key::all(database.reader())
+            .await
+            .context("the signing keys cannot be read")?;
         let pairs = rows
             .iter()
             .map(|row| KeyPair::open(row, sealer))
@@ -70,8 +88,88 @@ impl Keys {
         Some((pairs, place))
     }
 
-    /// The published key set (RFC 7517 section 5).
-    pub(super) fn jwks(&self) -> Value {
-        json!({"keys": self.current().iter().map(|pair| pair.public_jwk.clone()).collect::<Vec<_>>()})
+    /// The published key set (RFC 7517 section 5), with what will sign soon and what signed lately.
+    pub(super) fn jwks(&self, now: DateTime<Utc>) -> Value {
+        let pairs = self.current();
+        let published = pairs.iter().filter(|pair| pair.is_published(now));
+        json!({"keys": published.map(|pair| pair.public_jwk.clone()).collect::<Vec<_>>()})
     }
+
+    /// The algorithms whose newest key has been signing for `life`.
+    pub(super) fn due(&self, now: DateTime<Utc>, life: TimeDelta) -> Vec<Algorithm> {
+        let pairs = self.current();
+        let newest = |algorithm: &Algorithm| pairs.iter().rfind(|pair| pair.algorithm == *algorithm);
+        Algorithm::ALL
+            .into_iter()
+            .filter(|algorithm| newest(algorithm).is_some_and(|pair| pair.signs_from + life <= now))
+            .collect()
+    }
+}
+
+/// Makes the key that follows the newest one of an algorithm: it is published now and signs in ten minutes; those
+/// before it stay published until all their tokens, which live for `token_life`, have ended. Answers the new key's
+/// row, or none where another instance was faster.
+pub(super) async fn rotate(
+    database: &Database,
+    sealer: &Arc<Sealer>,
+    algorithm: Algorithm,
+    token_life: TimeDelta,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Option<signing_key::Model>> {
+    let rows = signing_key::all(database.reader()).await?;
+    let newest = rows
+        .iter()
+        .filter(|row| row.algorithm == algorithm.name())
+        .max_by_key(|row| row.generation)
+        .with_context(|| format!("there is no key of {} to follow", algorithm.name()))?;
+    if newest.signs_from > now {
+        anyhow::bail!(
+            "the next key of {} is published already and signs from {}",
+            algorithm.name(),
+            newest.signs_from
+        );
+    }
+    let signs_from = now + PUBLISHED_AHEAD;
+    let generation = newest.generation.saturating_add(1);
+    let next = generate(algorithm, generation, sealer, now, signs_from).await?;
+    let transaction = database.begin().await?;
+    // Who comes second fails at the unique index.
+    if signing_key::insert(&transaction, next.clone()).await.is_err() {
+        transaction.rollback().await?;
+        return Ok(None);
+    }
+    let until = signs_from + token_life + MARGIN;
+    signing_key::publish_older_until(&transaction, algorithm.name(), next.generation, until).await?;
+    transaction.commit().await?;
+    Ok(Some(next))
+}
+
+/// Makes a key. One of RSA takes a while to find, which must not hold up a worker.
+async fn generate(
+    algorithm: Algorithm,
+    generation: i32,
+    sealer: &Arc<Sealer>,
+    now: DateTime<Utc>,
+    signs_from: DateTime<Utc>,
+) -> anyhow::Result<signing_key::Model> {
+    let sealer = Arc::clone(sealer);
+    tokio::task::spawn_blocking(move || key_pair::generate(algorithm, generation, &sealer, now, signs_from)).await?
+}
+
+/// Adds a key, unless another instance has added the same generation.
+async fn add(
+    database: &Database,
+    sealer: &Arc<Sealer>,
+    algorithm: Algorithm,
+    generation: i32,
+    now: DateTime<Utc>,
+    signs_from: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let key = generate(algorithm, generation, sealer, now, signs_from).await?;
+    let transaction = database.begin().await?;
+    match signing_key::insert(&transaction, key).await {
+        Ok(()) => transaction.commit().await?,
+        Err(_) => transaction.rollback().await?,
+    }
+    Ok(())
 }

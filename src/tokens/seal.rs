@@ -13,10 +13,20 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::config;
 
+/// What is marked as ours; a mark of one use is no mark of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// A refresh token.
+    RefreshToken,
+    /// The cookie of a browser that signed in.
+    BrowserCookie,
+}
+
 /// Seals with AES-256-GCM and authenticates with HMAC-SHA256, under keys derived from the master key.
 pub struct Sealer {
     at_rest: LessSafeKey,
     refresh: hmac::Key,
+    browser: hmac::Key,
 }
 
 impl Sealer {
@@ -32,7 +42,7 @@ impl Sealer {
         }
     }
 
-    fn new(master: &SecretString) -> anyhow::Result<Self> {
+    pub(super) fn new(master: &SecretString) -> anyhow::Result<Self> {
         let master = hmac::Key::new(hmac::HMAC_SHA256, master.expose_secret().as_bytes());
         let derive = |purpose: &str| hmac::sign(&master, purpose.as_bytes());
         let at_rest = UnboundKey::new(&AES_256_GCM, derive("dingtalk-sso at rest 1").as_ref())
@@ -40,6 +50,7 @@ impl Sealer {
         Ok(Self {
             at_rest: LessSafeKey::new(at_rest),
             refresh: hmac::Key::new(hmac::HMAC_SHA256, derive("dingtalk-sso refresh token 1").as_ref()),
+            browser: hmac::Key::new(hmac::HMAC_SHA256, derive("dingtalk-sso browser cookie 1").as_ref()),
         })
     }
 
@@ -73,16 +84,23 @@ impl Sealer {
         Ok(plain.to_vec())
     }
 
-    /// The message code of a refresh token's body.
-    pub(super) fn refresh_code(&self, body: &[u8]) -> [u8; 32] {
+    /// The message code that marks `body`.
+    pub(super) fn code(&self, mark: Mark, body: &[u8]) -> [u8; 32] {
         let mut code = [0; 32];
-        code.copy_from_slice(hmac::sign(&self.refresh, body).as_ref());
+        code.copy_from_slice(hmac::sign(self.key_of(mark), body).as_ref());
         code
     }
 
-    /// Whether `code` is that of `body`; takes the same time for every wrong one.
-    pub(super) fn refresh_code_fits(&self, body: &[u8], code: &[u8]) -> bool {
-        hmac::verify(&self.refresh, body, code).is_ok()
+    /// Whether `code` marks `body`; takes the same time for every wrong one.
+    pub(super) fn code_fits(&self, mark: Mark, body: &[u8], code: &[u8]) -> bool {
+        hmac::verify(self.key_of(mark), body, code).is_ok()
+    }
+
+    const fn key_of(&self, mark: Mark) -> &hmac::Key {
+        match mark {
+            Mark::RefreshToken => &self.refresh,
+            Mark::BrowserCookie => &self.browser,
+        }
     }
 }
 

@@ -58,3 +58,29 @@ pub(super) async fn insert(db: &impl ConnectionTrait, key: Model) -> Result<(), 
     Entity::insert(row).exec_without_returning(db).await?;
     Ok(())
 }
+
+/// Says of all keys of an algorithm older than `generation` until when they stay published, where that is open.
+pub(super) async fn publish_older_until(
+    db: &impl ConnectionTrait,
+    algorithm: &str,
+    generation: i32,
+    until: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::PublishedUntil, Expr::value(until))
+        .filter(Column::Algorithm.eq(algorithm))
+        .filter(Column::Generation.lt(generation))
+        .filter(Column::PublishedUntil.is_null())
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// Removes keys that have not been published since `before`.
+pub(super) async fn delete_unpublished(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<u64, DbErr> {
+    let deleted = Entity::delete_many()
+        .filter(Column::PublishedUntil.lt(before))
+        .exec(db)
+        .await?;
+    Ok(deleted.rows_affected)
+}

@@ -1,0 +1,139 @@
+//! Delivers logout tokens to clients until each has answered (OpenID Connect Back-Channel Logout section 2.5).
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use futures_util::future::join_all;
+use reqwest::Client;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::issuer::Issuer;
+use super::logout_delivery::{self as row, Model};
+use crate::clients::Clients;
+use crate::clock::Clock;
+use crate::database::{self, Database};
+use crate::error::Error;
+use crate::outbound;
+
+/// How often is looked for deliveries: an application hears of a leaver within two seconds.
+const LOOK_EVERY: Duration = Duration::from_millis(700);
+
+/// How long a client may take to answer.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// Deliveries under way at once.
+const AT_ONCE: u64 = 16;
+
+/// The longest pause between two attempts.
+const LONGEST_PAUSE: TimeDelta = TimeDelta::minutes(10);
+
+/// How long it is tried: a client's sessions of this person have ended by themselves then, or nobody is there.
+const PATIENCE: TimeDelta = TimeDelta::hours(24);
+
+/// The deliveries of one deployment; instances share the work.
+#[derive(Clone)]
+pub struct Deliveries {
+    pub(super) database: Database,
+    pub(super) issuer: Issuer,
+    pub(super) clients: Clients,
+    pub(super) clock: Clock,
+}
+
+impl Deliveries {
+    /// Delivers until told to stop.
+    ///
+    /// # Errors
+    /// When the machine has no CA certificates.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), reqwest::Error> {
+        let client = outbound::client(LIMIT)?;
+        while stop.run_until_cancelled(sleep(LOOK_EVERY)).await.is_some() {
+            if let Err(cause) = self.round(&client).await {
+                tracing::warn!(cause = cause.to_string(), "logout tokens cannot be delivered for now");
+            }
+        }
+        Ok(())
+    }
+
+    async fn round(&self, client: &Client) -> Result<(), Error> {
+        loop {
+            let now = self.clock.now();
+            let due = database::within_limit(row::due(self.database.reader(), now, AT_ONCE)).await?;
+            let full = due.len() as u64 == AT_ONCE;
+            for outcome in join_all(due.into_iter().map(|delivery| self.attempt(client, delivery))).await {
+                outcome?;
+            }
+            if !full {
+                return Ok(());
+            }
+        }
+    }
+
+    /// One attempt. It is put off before it is made: whoever dies in the middle has it repeated, never lost.
+    async fn attempt(&self, client: &Client, delivery: Model) -> Result<(), Error> {
+        let now = self.clock.now();
+        let pause = TimeDelta::seconds(1_i64 << delivery.attempts.clamp(1, 10)).min(LONGEST_PAUSE);
+        let mine = self
+            .write(async |transaction| row::claim(transaction, &delivery, now + pause).await)
+            .await?;
+        if !mine {
+            return Ok(());
+        }
+        let done = match self.deliver(client, &delivery).await {
+            Ok(()) => true,
+            Err(reason) if now - delivery.created_at >= PATIENCE => {
+                tracing::warn!(client = delivery.client_id, session = %delivery.session, reason, "a logout token is given up");
+                true
+            }
+            Err(reason) => {
+                tracing::info!(client = delivery.client_id, session = %delivery.session, reason, "a logout token was not taken yet");
+                false
+            }
+        };
+        if done {
+            self.write(async |transaction| row::delete(transaction, delivery.id).await)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn deliver(&self, client: &Client, delivery: &Model) -> Result<(), String> {
+        let known = self.clients.known();
+        let Some((application, uri)) = known
+            .get(&delivery.client_id)
+            .and_then(|known| Some((known, known.backchannel_logout_uri.as_ref()?)))
+        else {
+            // The client is gone, or does not want to hear any more.
+            return Ok(());
+        };
+        let token = self
+            .issuer
+            .logout_token(
+                &delivery.client_id,
+                application.id_token_algorithm(),
+                &delivery.subject,
+                delivery.session,
+            )
+            .map_err(|fault| fault.to_string())?;
+        let sent = client.post(uri).form(&[("logout_token", token)]).send().await;
+        match sent {
+            // A client that says 400 has understood, and will say so again (section 2.8).
+            Ok(answer) if answer.status().is_success() || answer.status().as_u16() == 400 => Ok(()),
+            Ok(answer) => Err(format!("HTTP {}", answer.status().as_u16())),
+            Err(fault) => Err(fault.without_url().to_string()),
+        }
+    }
+
+    async fn write<T>(
+        &self,
+        work: impl AsyncFnOnce(&sea_orm::DatabaseTransaction) -> Result<T, sea_orm::DbErr>,
+    ) -> Result<T, Error> {
+        database::within_limit(async {
+            let transaction = self.database.begin().await?;
+            let done = work(&transaction).await?;
+            transaction.commit().await?;
+            Ok(done)
+        })
+        .await
+    }
+}

@@ -1,0 +1,163 @@
+//! What happens to sessions and keys by itself: ended ones are learned of, keys follow one another, the old is forgotten.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::keys::{self, Keys};
+use super::seal::Sealer;
+use super::verifier::Verifier;
+use super::{authorization_code, session, signing_key};
+use crate::cache::Cache;
+use crate::clients::Clients;
+use crate::clock::Clock;
+use crate::config::tokens::{self, Algorithm};
+use crate::database::{self, Database};
+
+/// How often the ended sessions are read again: half of the two seconds within which they must be known.
+const LOOK_EVERY: Duration = Duration::from_millis(900);
+
+/// How long a call waits for others.
+const CROWD: Duration = Duration::from_millis(20);
+
+/// How often keys are looked after.
+const KEYS_EVERY: Duration = Duration::from_secs(27);
+
+/// How often what is over is forgotten.
+const SWEEP_EVERY: Duration = Duration::from_hours(1);
+
+/// How long what is over is kept, for whoever asks what happened.
+const KEPT_FOR: TimeDelta = TimeDelta::days(2);
+
+/// The channel on which instances call one another to look. It carries no facts: those are read from the database.
+const CHANNEL: &str = "sessions-ended";
+
+/// The one that looks after things.
+pub(super) struct Upkeep {
+    pub(super) database: Database,
+    pub(super) sealer: Arc<Sealer>,
+    pub(super) cache: Cache,
+    pub(super) clients: Clients,
+    pub(super) keys: Arc<Keys>,
+    pub(super) verifier: Arc<Verifier>,
+    pub(super) settings: tokens::Tokens,
+    pub(super) clock: Clock,
+}
+
+impl Upkeep {
+    /// Calls all instances to look for ended sessions. With the cache away they look by themselves soon enough.
+    pub(super) async fn call_to_look(&self) {
+        if let Err(cause) = self.cache.publish(CHANNEL, b"").await {
+            tracing::debug!(%cause, "the other instances will look for ended sessions by themselves");
+        }
+    }
+
+    /// Works until told to stop.
+    pub(super) async fn run(&self, stop: CancellationToken) {
+        let mut calls = self.cache.subscribe(CHANNEL).await.ok();
+        let mut last = Some(self.clock.now());
+        let (mut keys_at, mut swept_at) = (None::<Instant>, None::<Instant>);
+        let is_due = |at: Option<Instant>, every| at.is_none_or(|at| at.elapsed() >= every);
+        loop {
+            if is_due(keys_at, KEYS_EVERY) {
+                keys_at = Some(Instant::now());
+                if let Err(cause) = self.look_after_keys().await {
+                    tracing::warn!(cause = format!("{cause:#}"), "the signing keys cannot be looked after");
+                }
+            }
+            if is_due(swept_at, SWEEP_EVERY) {
+                swept_at = Some(Instant::now());
+                if let Err(cause) = self.sweep().await {
+                    tracing::warn!(%cause, "what is over cannot be forgotten");
+                }
+            }
+            let call = async {
+                match &mut calls {
+                    Some(calls) => calls.next().await.is_some(),
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = sleep(LOOK_EVERY) => {}
+                heard = call => {
+                    if !heard {
+                        calls = None;
+                    }
+                    // Calls that come in a crowd are answered by few looks.
+                    sleep(CROWD).await;
+                }
+            }
+            let now = self.clock.now();
+            match self.learn(last).await {
+                Ok(()) => last = Some(now),
+                Err(cause) => {
+                    tracing::warn!(%cause, "ended sessions cannot be read; known tokens stay in force for ten minutes at the most");
+                }
+            }
+        }
+    }
+
+    /// Learns which sessions were ended since `last`, or while any token of theirs could live.
+    pub(super) async fn learn(&self, last: Option<DateTime<Utc>>) -> anyhow::Result<()> {
+        let now = self.clock.now();
+        let since = self.verifier.revocations.read_from(now, last);
+        let work = session::ended_since(self.database.reader(), since);
+        let ended = tokio::time::timeout(database::WORK_TIMEOUT, work).await??;
+        self.verifier.revocations.learn(ended, now);
+        self.verifier.sees();
+        Ok(())
+    }
+
+    /// Makes the first keys of algorithms that have none.
+    pub(super) async fn make_keys(&self, algorithms: BTreeSet<Algorithm>) -> anyhow::Result<()> {
+        self.keys
+            .make_missing(&self.database, &self.sealer, &algorithms, self.clock.now())
+            .await
+    }
+
+    async fn look_after_keys(&self) -> anyhow::Result<()> {
+        self.keys.reload(&self.database, &self.sealer).await?;
+        // ID tokens are signed with RS256, unless a client wants another.
+        let mut needed = BTreeSet::from([self.settings.algorithm, Algorithm::Rs256]);
+        needed.extend(self.clients.known().values().map(|client| client.id_token_algorithm()));
+        self.make_keys(needed).await?;
+        let Some(life) = self
+            .settings
+            .rotate_every
+            .and_then(|life| TimeDelta::from_std(life).ok())
+        else {
+            return Ok(());
+        };
+        let now = self.clock.now();
+        let token_life = TimeDelta::from_std(self.settings.access_ttl)?;
+        for algorithm in self.keys.due(now, life) {
+            if keys::rotate(&self.database, &self.sealer, algorithm, token_life, now)
+                .await?
+                .is_some()
+            {
+                tracing::info!(algorithm = algorithm.name(), "the next signing key is published");
+            }
+            self.keys.reload(&self.database, &self.sealer).await?;
+        }
+        Ok(())
+    }
+
+    async fn sweep(&self) -> anyhow::Result<()> {
+        let now = self.clock.now();
+        let before = now - KEPT_FOR - TimeDelta::from_std(self.settings.access_ttl)?;
+        database::within_limit(async {
+            let transaction = self.database.begin().await?;
+            authorization_code::delete_ended(&transaction, before).await?;
+            session::delete_over(&transaction, before).await?;
+            signing_key::delete_unpublished(&transaction, now).await?;
+            transaction.commit().await
+        })
+        .await?;
+        Ok(())
+    }
+}
