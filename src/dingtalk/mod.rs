@@ -8,6 +8,7 @@ pub mod ids;
 mod keeper;
 pub mod kept;
 mod lenient;
+mod oauth;
 mod refusal;
 mod tickets;
 mod transport;
@@ -25,9 +26,10 @@ use crate::config;
 use caller::Caller;
 use contacts::{AuthCodeUser, AuthScopes, ContactDepartment, ContactUser, Contacts, MembersPage};
 use error::DingTalkError;
-use ids::{AuthCode, DepartmentId, UserId};
+use ids::{AuthCode, DepartmentId, UnionId, UserId};
 use keeper::Keeper;
 use kept::{JsapiTicket, JsapiTicketKind};
+use oauth::OAuth;
 use tickets::Source;
 use transport::Transport;
 
@@ -38,12 +40,15 @@ pub struct DingTalk {
 }
 
 struct Inner {
+    transport: Transport,
     contacts: Contacts,
+    oauth: OAuth,
     apps: BTreeMap<String, App>,
 }
 
 /// One of our apps.
 struct App {
+    settings: config::app::App,
     caller: Caller,
     jsapi_ticket: Keeper<JsapiTicketKind>,
 }
@@ -73,6 +78,7 @@ impl DingTalk {
     ) -> anyhow::Result<Self> {
         let transport = Transport::new(settings.timeout).context("no HTTP client can be made; CA certificates?")?;
         let contacts = Contacts::new(&settings.oapi_url).context("dingtalk.oapi_url")?;
+        let oauth = OAuth::new(&settings.oapi_url, &settings.api_url).context("dingtalk.api_url")?;
         let app = |(name, app): (&String, &config::app::App)| {
             let source = Source {
                 settings,
@@ -86,11 +92,24 @@ impl DingTalk {
                 source.app_access_token().context("dingtalk.api_url")?,
             );
             let jsapi_ticket = source.jsapi_ticket(&caller).context("dingtalk.api_url")?;
-            anyhow::Ok((name.clone(), App { caller, jsapi_ticket }))
+            let settings = app.clone();
+            anyhow::Ok((
+                name.clone(),
+                App {
+                    settings,
+                    caller,
+                    jsapi_ticket,
+                },
+            ))
         };
         let apps = apps.iter().map(app).collect::<Result<_, _>>()?;
         Ok(Self {
-            inner: Arc::new(Inner { contacts, apps }),
+            inner: Arc::new(Inner {
+                transport,
+                contacts,
+                oauth,
+                apps,
+            }),
         })
     }
 
@@ -101,6 +120,23 @@ impl DingTalk {
     /// [`DingTalkError`], where [`DingTalkError::Unavailable`] tells whether the code may be spent.
     pub async fn user_by_auth_code(&self, app: &str, code: &AuthCode) -> Result<AuthCodeUser, DingTalkError> {
         self.inner.contacts.user_by_code(self.caller(app)?, code).await
+    }
+
+    /// Redeems the code of DingTalk's own sign-in page for who the person is. It is sent once.
+    ///
+    /// # Errors
+    /// As [`Self::user_by_auth_code`].
+    pub async fn person_by_oauth_code(&self, app: &str, code: &AuthCode) -> Result<UnionId, DingTalkError> {
+        let settings = &self.app(app)?.settings;
+        self.inner.oauth.person(&self.inner.transport, settings, code).await
+    }
+
+    /// The member of the company that a person is (`topapi/user/getbyunionid`).
+    ///
+    /// # Errors
+    /// [`DingTalkError::NotFound`] for an outsider, and the others.
+    pub async fn userid_by_unionid(&self, app: &str, unionid: &UnionId) -> Result<UserId, DingTalkError> {
+        self.inner.oauth.userid(self.caller(app)?, unionid).await
     }
 
     /// Reads a member (`topapi/v2/user/get`).

@@ -1,41 +1,39 @@
 //! The auth code in, token and signed config out; and what a signed-in page asks for afterwards.
 
+mod answer;
 mod coalesce;
 pub mod http;
+pub(crate) mod people;
+mod refusal;
 mod writer;
 
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix_web::web::Bytes;
-use moka::sync::Cache as Known;
 
 use crate::cache::Cache;
+use crate::config::app::DEFAULT_APP;
 use crate::database::Database;
 use crate::dingtalk::DingTalk;
-use crate::dingtalk::error::{CodeSpent, DingTalkError};
-use crate::dingtalk::ids::AuthCode;
+use crate::dingtalk::ids::{AuthCode, UserId};
 use crate::directory::Directory;
 use crate::directory::employee::Employee;
 use crate::directory::profile::Profile;
 use crate::error::Error;
 use crate::jsapi::page_url::PageUrl;
 use crate::jsapi::{Jsapi, SignedConfig};
-use crate::tokens::claims::{AccessClaims, Identity};
-use crate::tokens::session::Holder;
+use crate::tokens::claims::AccessClaims;
+use crate::tokens::session::{self, Holder};
 use crate::tokens::{TokenPair, Tokens};
 use coalesce::{Call, Coalesce};
-use http::EmployeeAnswer;
-use writer::Writer;
+use people::{People, Person};
+use refusal::{again, no_profile, no_user};
+use writer::{Seat, Writer};
 
 /// The window in which rejected codes are counted.
 const REJECTION_WINDOW: Duration = Duration::from_mins(1);
-
-/// How long an answer of `/v1/me` is used again, the most that a change of profile or role takes to show there.
-const ME_FOR: Duration = Duration::from_secs(2);
-
-/// How long it is used while the database is away: the token is still judged at every use.
-const ME_AWAY_FOR: Duration = Duration::from_mins(10);
 
 /// Logins of one deployment. Clones share everything.
 #[derive(Clone)]
@@ -49,7 +47,7 @@ struct House {
     cache: Cache,
     writer: Writer,
     running: Arc<Coalesce<Result<Entry, Arc<Error>>>>,
-    me: Known<String, (Instant, Bytes)>,
+    people: People,
     rejected_codes_per_minute: u32,
 }
 
@@ -75,13 +73,13 @@ impl Login {
     ) -> Self {
         Self(Arc::new(House {
             writer: Writer::start(database, directory.clone(), tokens.clone()),
+            people: People::new(directory.clone()),
             dingtalk,
             directory,
             tokens,
             jsapi,
             cache,
             running: Arc::default(),
-            me: Known::builder().max_capacity(10_000).time_to_live(ME_AWAY_FOR).build(),
             rejected_codes_per_minute,
         }))
     }
@@ -122,22 +120,12 @@ impl Login {
     async fn enter(&self, app: &str, code: &AuthCode, page: &PageUrl) -> Result<Entry, Error> {
         let house = &*self.0;
         let user = house.dingtalk.user_by_auth_code(app, code).await.map_err(no_user)?;
-        let contact = house
-            .dingtalk
-            .employee_profile(app, &user.userid)
-            .await
-            .map_err(no_profile)?;
-        let profile = Profile::from(contact).completed_by(user);
+        let profile = self.profile(app, &user.userid).await?.completed_by(user);
         // The page is signed before anything is stored: a ticket that is not to be had leaves no session behind.
         let config = house.jsapi.config(app, page).await?;
-        house
-            .directory
-            .departments
-            .learn(app, profile.memberships.iter().map(|place| place.department_id))
-            .await;
-        let (employee, session) = house.writer.store(profile, app.to_owned()).await?;
-        let session = session.ok_or(Error::EmployeeDisabled)?;
-        let tokens = house.tokens.issue(&session, Some(self.identity(&employee)))?;
+        let (employee, session) = self.admit(profile, app, Seat::MicroApp(app.to_owned())).await?;
+        let identity = house.people.identity(&employee);
+        let tokens = house.tokens.issue(&session, Some(identity))?;
         Ok(Entry {
             employee,
             tokens,
@@ -145,44 +133,117 @@ impl Login {
         })
     }
 
+    /// Signs a browser in with an auth code that its page got inside DingTalk; answers the stored session.
+    ///
+    /// # Errors
+    /// Those of product.md section 3; either everything was stored or nothing.
+    pub(crate) async fn browser_by_auth_code(&self, code: &AuthCode, address: IpAddr) -> Result<session::Model, Error> {
+        let user = match self
+            .0
+            .dingtalk
+            .user_by_auth_code(DEFAULT_APP, code)
+            .await
+            .map_err(no_user)
+        {
+            Err(Error::AuthCodeRejected) => return Err(self.count_rejection(address).await),
+            user => user?,
+        };
+        let profile = self.profile(DEFAULT_APP, &user.userid).await?;
+        self.admit_browser(profile.completed_by(user)).await
+    }
+
+    /// Signs a browser in with the code that DingTalk's own sign-in page gave it; answers the stored session.
+    ///
+    /// # Errors
+    /// As [`Self::browser_by_auth_code`].
+    pub(crate) async fn browser_by_oauth_code(
+        &self,
+        code: &AuthCode,
+        address: IpAddr,
+    ) -> Result<session::Model, Error> {
+        let dingtalk = &self.0.dingtalk;
+        let unionid = match dingtalk.person_by_oauth_code(DEFAULT_APP, code).await.map_err(no_user) {
+            Err(Error::AuthCodeRejected) => return Err(self.count_rejection(address).await),
+            unionid => unionid?,
+        };
+        let userid = dingtalk
+            .userid_by_unionid(DEFAULT_APP, &unionid)
+            .await
+            .map_err(no_profile)?;
+        let profile = self.profile(DEFAULT_APP, &userid).await?;
+        self.admit_browser(profile).await
+    }
+
+    async fn profile(&self, app: &str, userid: &UserId) -> Result<Profile, Error> {
+        let contact = self.0.dingtalk.employee_profile(app, userid).await;
+        contact.map(Profile::from).map_err(no_profile)
+    }
+
+    async fn admit_browser(&self, profile: Profile) -> Result<session::Model, Error> {
+        let (_, session) = self.admit(profile, DEFAULT_APP, Seat::Browser).await?;
+        Ok(session)
+    }
+
+    /// Stores who comes in together with their session; departments not known yet are learned first.
+    async fn admit(&self, profile: Profile, app: &str, seat: Seat) -> Result<(Employee, session::Model), Error> {
+        self.0
+            .directory
+            .departments
+            .learn(app, profile.memberships.iter().map(|place| place.department_id))
+            .await;
+        let (employee, session) = self.0.writer.store(profile, seat).await?;
+        Ok((employee, session.ok_or(Error::EmployeeDisabled)?))
+    }
+
+    /// The employee that a subject is, as known a moment ago.
+    ///
+    /// # Errors
+    /// [`Error::InvalidToken`] for nobody, [`Error::EmployeeDisabled`], [`Error::Unavailable`].
+    pub(crate) async fn person(&self, subject: &str) -> Result<Arc<Person>, Error> {
+        self.0.people.get(subject).await
+    }
+
     /// The body of `/v1/me`: the employee of a token.
     ///
     /// # Errors
     /// [`Error::InvalidToken`] for a token of nobody, [`Error::EmployeeDisabled`], [`Error::Unavailable`].
     pub(crate) async fn me(&self, claims: &AccessClaims) -> Result<Bytes, Error> {
-        let known = self.0.me.get(claims.sub.as_str());
-        if let Some((since, body)) = &known
-            && since.elapsed() < ME_FOR
-        {
-            return Ok(body.clone());
+        if claims.identity.is_none() {
+            return Err(Error::InvalidToken(
+                "this token is a client's own: it speaks of no employee",
+            ));
         }
-        let employee = match (self.subject(&claims.sub).await, known) {
-            (Err(Error::Unavailable(cause)), Some((_, body))) => {
-                tracing::warn!(%cause, "the database is away: an answer of before is given");
-                return Ok(body);
-            }
-            (employee, _) => employee?,
-        };
-        let answer = EmployeeAnswer::new(&employee, &self.0.directory);
-        let body = Bytes::from(serde_json::to_vec(&answer).map_err(|cause| Error::Internal(cause.into()))?);
-        self.0.me.insert(claims.sub.clone(), (Instant::now(), body.clone()));
-        Ok(body)
+        Ok(self.person(&claims.sub).await?.answer.clone())
     }
 
-    /// Uses a refresh token; the new access token says what is true of the employee now.
+    /// Uses a refresh token of a micro-app; the new access token says what is true of the employee now.
     ///
     /// # Errors
     /// [`Error::InvalidToken`] for a token that is not good, [`Error::EmployeeDisabled`], [`Error::Unavailable`].
     pub(crate) async fn refresh(&self, refresh_token: &str) -> Result<TokenPair, Error> {
-        let session = self.0.tokens.rotate(refresh_token, Holder::MicroApp).await?;
-        let employee = match self.subject(&session.subject).await {
+        let (session, person) = self.refreshed(refresh_token, Holder::MicroApp).await?;
+        self.0.tokens.issue(&session, Some(person.identity.clone()))
+    }
+
+    /// Uses a refresh token of a holder; answers the session one generation on, with whom it is of now. Somebody
+    /// who may not be here any more loses the session.
+    ///
+    /// # Errors
+    /// As [`Self::refresh`].
+    pub(crate) async fn refreshed(
+        &self,
+        refresh_token: &str,
+        holder: Holder<'_>,
+    ) -> Result<(session::Model, Arc<Person>), Error> {
+        let session = self.0.tokens.rotate(refresh_token, holder).await?;
+        match self.0.people.read(&session.subject).await {
+            Ok(person) => Ok((session, person)),
             Err(Error::EmployeeDisabled) => {
                 self.0.tokens.end_session(session.id).await?;
-                return Err(Error::EmployeeDisabled);
+                Err(Error::EmployeeDisabled)
             }
-            employee => employee?,
-        };
-        self.0.tokens.issue(&session, Some(self.identity(&employee)))
+            Err(error) => Err(error),
+        }
     }
 
     /// Ends the session of a token.
@@ -193,39 +254,8 @@ impl Login {
         self.0.tokens.end_session(claims.sid).await
     }
 
-    async fn subject(&self, subject: &str) -> Result<Employee, Error> {
-        const NOBODY: Error = Error::InvalidToken("the token speaks of nobody known here");
-        let id = subject.parse().ok().ok_or(NOBODY)?;
-        let employee = self.0.directory.employee_by_id(id).await?.ok_or(NOBODY)?;
-        if employee.may_sign_in() {
-            Ok(employee)
-        } else {
-            Err(Error::EmployeeDisabled)
-        }
-    }
-
-    fn identity(&self, employee: &Employee) -> Identity {
-        let main = employee.main_department();
-        Identity {
-            userid: employee.userid.clone(),
-            name: employee.name.clone(),
-            corp_id: self.0.directory.corp_id().to_owned(),
-            dept_id: main,
-            dept_root_id: main
-                .and_then(|id| self.0.directory.departments.tree().place(id).branch)
-                .map(|branch| branch.id),
-            dept_ids: employee
-                .memberships
-                .iter()
-                .map(|membership| membership.department_id)
-                .collect(),
-            roles: employee.roles.clone(),
-            power: employee.power.clone(),
-        }
-    }
-
     /// Counts a rejected code; beyond the limit the address is told to wait. A good code is never refused for it.
-    async fn count_rejection(&self, address: std::net::IpAddr) -> Error {
+    async fn count_rejection(&self, address: IpAddr) -> Error {
         let key = format!("rejected:{address}");
         match self.0.cache.count(&key, REJECTION_WINDOW).await {
             Ok(count) if count > u64::from(self.0.rejected_codes_per_minute) => Error::RateLimited {
@@ -237,69 +267,5 @@ impl Login {
                 Error::AuthCodeRejected
             }
         }
-    }
-}
-
-fn no_user(cause: DingTalkError) -> Error {
-    match cause {
-        DingTalkError::CodeRejected { .. } => Error::AuthCodeRejected,
-        DingTalkError::OutsideRange { .. } | DingTalkError::NotFound { .. } => Error::NotInOrganisation,
-        DingTalkError::AppToken { .. } | DingTalkError::Permission { .. } => Error::DingTalkAccessToken(cause.into()),
-        cause => {
-            let code_reusable = matches!(
-                cause,
-                DingTalkError::Throttled { .. }
-                    | DingTalkError::Unavailable {
-                        code_spent: CodeSpent::No,
-                        ..
-                    }
-            );
-            Error::DingTalkUnavailable {
-                retry_after: Duration::from_secs(2),
-                code_reusable,
-                cause: cause.into(),
-            }
-        }
-    }
-}
-
-fn no_profile(cause: DingTalkError) -> Error {
-    match cause {
-        DingTalkError::OutsideRange { .. } | DingTalkError::NotFound { .. } => Error::NotInOrganisation,
-        DingTalkError::AppToken { .. } => Error::DingTalkAccessToken(cause.into()),
-        DingTalkError::Throttled { .. } | DingTalkError::Unavailable { .. } => Error::DingTalkUnavailable {
-            retry_after: Duration::from_secs(2),
-            code_reusable: false,
-            cause: cause.into(),
-        },
-        cause => Error::ProfileUnavailable(cause.into()),
-    }
-}
-
-/// The same failure for another caller of a doubled call; the cause was logged for the first.
-fn again(error: &Error) -> Error {
-    let cause = || anyhow::anyhow!("as for the call that this one repeats");
-    match error {
-        Error::InvalidRequest(text) => Error::InvalidRequest(text.clone()),
-        Error::DingTalkAccessToken(_) => Error::DingTalkAccessToken(cause()),
-        Error::AuthCodeRejected => Error::AuthCodeRejected,
-        Error::ProfileUnavailable(_) => Error::ProfileUnavailable(cause()),
-        Error::EmployeeDisabled => Error::EmployeeDisabled,
-        Error::EmployeeNotInserted(_) => Error::EmployeeNotInserted(cause()),
-        Error::EmployeeNotUpdated(_) => Error::EmployeeNotUpdated(cause()),
-        Error::UrlNotAllowed => Error::UrlNotAllowed,
-        Error::JsapiTicket(_) => Error::JsapiTicket(cause()),
-        Error::DingTalkUnavailable {
-            retry_after,
-            code_reusable,
-            ..
-        } => Error::DingTalkUnavailable {
-            retry_after: *retry_after,
-            code_reusable: *code_reusable,
-            cause: cause(),
-        },
-        Error::NotInOrganisation => Error::NotInOrganisation,
-        Error::Unavailable(_) => Error::Unavailable(cause()),
-        _ => Error::Internal(cause()),
     }
 }

@@ -25,9 +25,18 @@ const TRIES: usize = 4;
 /// What was stored of a login: no session for an employee who may not sign in.
 pub(super) type Stored = (Employee, Option<session::Model>);
 
+/// What kind of session somebody gets.
+#[derive(Debug, Clone)]
+pub(super) enum Seat {
+    /// Of the page of the micro-app of this name.
+    MicroApp(String),
+    /// Of a browser.
+    Browser,
+}
+
 struct Job {
     profile: Profile,
-    app: String,
+    seat: Seat,
     reply: oneshot::Sender<Result<Stored, Error>>,
 }
 
@@ -62,11 +71,14 @@ impl Writer {
     }
 
     /// Stores one login; answers after its commit.
-    pub(super) async fn store(&self, profile: Profile, app: String) -> Result<Stored, Error> {
+    pub(super) async fn store(&self, profile: Profile, seat: Seat) -> Result<Stored, Error> {
         const STOPPING: &str = "the service is stopping";
         let (reply, answer) = oneshot::channel();
-        let sent = self.0.send(Job { profile, app, reply }).await;
-        sent.map_err(|_unsent| Error::Unavailable(anyhow::anyhow!(STOPPING)))?;
+        let job = Job { profile, seat, reply };
+        self.0
+            .send(job)
+            .await
+            .map_err(|_unsent| Error::Unavailable(anyhow::anyhow!(STOPPING)))?;
         answer
             .await
             .map_err(|_unheard| Error::Unavailable(anyhow::anyhow!(STOPPING)))?
@@ -129,9 +141,13 @@ impl Desk {
             .iter()
             .filter_map(|job| employees.get(&job.profile.userid).map(|employee| (job, employee)))
             .map(|(job, employee)| {
-                let session = employee
-                    .may_sign_in()
-                    .then(|| self.tokens.new_session(employee.id.to_string(), &job.app));
+                let session = employee.may_sign_in().then(|| {
+                    let subject = employee.id.to_string();
+                    match &job.seat {
+                        Seat::MicroApp(app) => self.tokens.new_session(subject, app),
+                        Seat::Browser => self.tokens.new_browser_session(subject),
+                    }
+                });
                 (employee.clone(), session)
             })
             .collect();

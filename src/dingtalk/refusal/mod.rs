@@ -155,7 +155,9 @@ fn meaning(code: &str) -> Meaning {
             Meaning::Credentials
         }
         "60020" | "Forbidden.AccessDenied.IpNotInWhiteList" => Meaning::Address,
-        "40078" | "41026" | "41007" | "42008" | "40087" | "40091" => Meaning::CodeRejected,
+        "40078" | "41026" | "41007" | "42008" | "40087" | "40091" | "invalidParameter.authCode.notFound" => {
+            Meaning::CodeRejected
+        }
         "40079" | "50002" | "50004" | "60120" => Meaning::OutsideRange,
         "60003" | "60111" | "60121" | "invalidParameter.user.notFound" => Meaning::NotFound,
         "60011" | "43007" | "48002" | "apiPermissionDenied" => Meaning::Permission,

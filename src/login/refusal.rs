@@ -1,0 +1,72 @@
+//! What the caller learns when the platform refuses.
+
+use std::time::Duration;
+
+use crate::dingtalk::error::{CodeSpent, DingTalkError};
+use crate::error::Error;
+
+/// What the caller learns when a code brings no user.
+pub(super) fn no_user(cause: DingTalkError) -> Error {
+    match cause {
+        DingTalkError::CodeRejected { .. } => Error::AuthCodeRejected,
+        DingTalkError::OutsideRange { .. } | DingTalkError::NotFound { .. } => Error::NotInOrganisation,
+        DingTalkError::AppToken { .. } | DingTalkError::Permission { .. } => Error::DingTalkAccessToken(cause.into()),
+        cause => {
+            let code_reusable = matches!(
+                cause,
+                DingTalkError::Throttled { .. }
+                    | DingTalkError::Unavailable {
+                        code_spent: CodeSpent::No,
+                        ..
+                    }
+            );
+            Error::DingTalkUnavailable {
+                retry_after: Duration::from_secs(2),
+                code_reusable,
+                cause: cause.into(),
+            }
+        }
+    }
+}
+
+/// What the caller learns when a user's profile does not come.
+pub(super) fn no_profile(cause: DingTalkError) -> Error {
+    match cause {
+        DingTalkError::OutsideRange { .. } | DingTalkError::NotFound { .. } => Error::NotInOrganisation,
+        DingTalkError::AppToken { .. } => Error::DingTalkAccessToken(cause.into()),
+        DingTalkError::Throttled { .. } | DingTalkError::Unavailable { .. } => Error::DingTalkUnavailable {
+            retry_after: Duration::from_secs(2),
+            code_reusable: false,
+            cause: cause.into(),
+        },
+        cause => Error::ProfileUnavailable(cause.into()),
+    }
+}
+
+/// The same failure for another caller of a doubled call; the cause was logged for the first.
+pub(super) fn again(error: &Error) -> Error {
+    let cause = || anyhow::anyhow!("as for the call that this one repeats");
+    match error {
+        Error::InvalidRequest(text) => Error::InvalidRequest(text.clone()),
+        Error::DingTalkAccessToken(_) => Error::DingTalkAccessToken(cause()),
+        Error::AuthCodeRejected => Error::AuthCodeRejected,
+        Error::ProfileUnavailable(_) => Error::ProfileUnavailable(cause()),
+        Error::EmployeeDisabled => Error::EmployeeDisabled,
+        Error::EmployeeNotInserted(_) => Error::EmployeeNotInserted(cause()),
+        Error::EmployeeNotUpdated(_) => Error::EmployeeNotUpdated(cause()),
+        Error::UrlNotAllowed => Error::UrlNotAllowed,
+        Error::JsapiTicket(_) => Error::JsapiTicket(cause()),
+        Error::DingTalkUnavailable {
+            retry_after,
+            code_reusable,
+            ..
+        } => Error::DingTalkUnavailable {
+            retry_after: *retry_after,
+            code_reusable: *code_reusable,
+            cause: cause(),
+        },
+        Error::NotInOrganisation => Error::NotInOrganisation,
+        Error::Unavailable(_) => Error::Unavailable(cause()),
+        _ => Error::Internal(cause()),
+    }
+}
