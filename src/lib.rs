@@ -6,20 +6,22 @@
 //!
 //! | floor | rooms |
 //! | --- | --- |
-//! | 11 | cli |
-//! | 10 | app |
-//! | 9 | openapi |
-//! | 8 | authorize |
+//! | 12 | cli |
+//! | 11 | app |
+//! | 10 | openapi |
+//! | 9 | forward_auth |
+//! | 8 | authorize, exchange |
 //! | 7 | login |
 //! | 6 | directory, jsapi |
 //! | 5 | dingtalk, health |
 //! | 4 | tokens |
 //! | 3 | clients |
-//! | 2 | cache, database, http, outbound, telemetry |
+//! | 2 | cache, database, http, outbound, parameters, telemetry |
 //! | 1 | config, simulator |
 //! | 0 | clock, error |
 
 pub mod app;
+pub mod authorize;
 pub mod cache;
 pub mod cli;
 pub mod clients;
@@ -29,12 +31,15 @@ pub mod database;
 pub mod dingtalk;
 pub mod directory;
 pub mod error;
+pub mod exchange;
+pub mod forward_auth;
 pub mod health;
 pub mod http;
 pub mod jsapi;
 pub mod login;
 pub mod openapi;
 pub mod outbound;
+pub mod parameters;
 pub mod simulator;
 pub mod telemetry;
 pub mod tokens;

@@ -3,7 +3,7 @@
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use crate::{health, jsapi, login, tokens};
+use crate::{authorize, exchange, forward_auth, health, jsapi, login, tokens};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -17,6 +17,17 @@ use crate::{health, jsapi, login, tokens};
         tokens::http::jwks,
         tokens::http::openid_configuration,
         tokens::http::oauth_authorization_server,
+        authorize::http::authorize_by_query,
+        authorize::http::authorize_by_form,
+        authorize::http::enter,
+        authorize::http::callback,
+        authorize::http::log_out_by_query,
+        exchange::http::token,
+        exchange::http::userinfo_by_get,
+        exchange::http::userinfo_by_post,
+        exchange::http::introspect,
+        exchange::http::revoke,
+        forward_auth::http::verify,
         health::live,
         health::ready,
     ),

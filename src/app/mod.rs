@@ -1,6 +1,7 @@
 //! Puts the rooms together, binds, and serves until told to stop.
 
 mod pages;
+mod rooms;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,21 +17,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::cache::Cache;
 use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::database::Database;
-use crate::dingtalk::DingTalk;
-use crate::directory::Directory;
 use crate::error::Error;
-use crate::health::{self, Health};
 use crate::http::{self, TrustedProxies};
-use crate::jsapi::{self, Jsapi};
-use crate::login::{self, Login};
-use crate::tokens::seal::Sealer;
-use crate::tokens::{self, Tokens};
 use crate::{openapi, telemetry};
+use rooms::Rooms;
 
 /// Seconds that requests under way are given when the service stops.
 const DRAIN_S: u64 = 10;
@@ -58,59 +52,13 @@ pub async fn start(
     migrate: bool,
     demo: Option<DemoRoutes>,
 ) -> anyhow::Result<Running> {
-    let database = Database::open(&settings.database).await?;
-    if migrate {
-        database
-            .migrate_up(None)
-            .await
-            .context("the schema cannot be brought up to date")?;
-    }
-    let cache = Cache::open(&settings.cache, clock.clone()).await?;
-    let dingtalk = DingTalk::new(&settings.dingtalk, &settings.apps, cache.clone(), clock.clone())?;
-    let sealer = Arc::new(Sealer::open(&settings.secrets, &settings.database)?);
-    let corp_id = settings.dingtalk.corp_id.clone();
-    let clients = Clients::open(database.clone(), corp_id, clock.clone()).await?;
-    let tokens = Tokens::open(
-        settings,
-        sealer,
-        database.clone(),
-        cache.clone(),
-        clients.clone(),
-        clock.clone(),
-    )
-    .await?;
-    let directory = Directory::open(
-        database.clone(),
-        dingtalk.clone(),
-        settings.dingtalk.corp_id.clone(),
-        settings.admin.userids.clone(),
-        clock.clone(),
-    )
-    .await?;
-    let jsapi = Jsapi::new(settings, dingtalk.clone(), clock);
-    let login = Login::new(
-        database.clone(),
-        cache.clone(),
-        dingtalk.clone(),
-        directory,
-        tokens.clone(),
-        jsapi.clone(),
-        settings.limits.rejected_codes_per_minute,
-    );
     let stop = CancellationToken::new();
-    tokio::spawn(clients.clone().follow(stop.clone()));
-    tokio::spawn(tokens.clone().follow(stop.clone()));
-    tokio::spawn(tokens.deliveries().clone().run(stop.clone()));
-    tokio::spawn(async move { dingtalk.warm_up().await });
-
+    let Rooms {
+        database,
+        clients,
+        mounts,
+    } = Rooms::open(settings, clock, migrate, &stop).await?;
     let metrics = telemetry::count();
-    let login = login::http::routes(login);
-    let jsapi = jsapi::http::routes(jsapi);
-    let tokens = tokens::http::routes(tokens);
-    let health = health::routes(Health {
-        database: database.clone(),
-        cache,
-    });
     let proxies = Data::new(TrustedProxies(settings.http.trusted_proxies.clone().into()));
     let origins: Arc<[String]> = settings
         .apps
@@ -122,11 +70,8 @@ pub async fn start(
             .app_data(proxies.clone())
             .app_data(Data::new(metrics.clone()))
             .wrap(from_fn(http::around))
-            .wrap(cors(Arc::clone(&origins)))
-            .configure(login.clone())
-            .configure(jsapi.clone())
-            .configure(tokens.clone())
-            .configure(health.clone())
+            .wrap(cors(Arc::clone(&origins), clients.clone()))
+            .configure(|service| mounts.iter().for_each(|mount| mount(service)))
             .configure(pages::routes)
             .service(show_metrics)
             .service(web::redirect("/docs", "/docs/"))
@@ -200,10 +145,16 @@ async fn signal() {
     }
 }
 
-/// Pages of the apps' origins may call us from their browser, without cookies.
-fn cors(origins: Arc<[String]>) -> Cors {
+/// Pages of the apps' origins and of the clients' redirect URIs may call us from their browser, without cookies.
+fn cors(origins: Arc<[String]>, clients: Clients) -> Cors {
     Cors::default()
-        .allowed_origin_fn(move |origin, _| origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()))
+        .allowed_origin_fn(move |origin, _| {
+            origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes())
+                || clients
+                    .known()
+                    .values()
+                    .any(|client| client.is_of_origin(origin.as_bytes()))
+        })
         .allowed_methods(["GET", "POST"])
         .allowed_headers(["authorization", "content-type"])
         .expose_headers(["retry-after", "x-request-id"])

@@ -1,7 +1,9 @@
 //! The commands of the one binary, and their exit codes: 0 done, 1 failed, 2 wrong usage or settings.
 
+mod client;
 mod demo;
 mod employee;
+mod key;
 mod migrate;
 mod output;
 mod role;
@@ -45,6 +47,10 @@ enum Command {
     Employee(employee::Employee),
     /// Roles and who holds them.
     Role(role::Role),
+    /// The business applications that trust our tokens.
+    Client(client::Client),
+    /// The keys that sign our tokens.
+    Key(key::Key),
     /// Prints the `OpenAPI` document.
     Openapi,
 }
@@ -75,6 +81,8 @@ pub async fn run() -> ExitCode {
         Command::CheckConfig => settings(config, Purpose::Serve).map(|_| say("The settings are in order.")),
         Command::Employee(employee) => employee.run(config).await,
         Command::Role(role) => role.run(config).await,
+        Command::Client(client) => client.run(config).await,
+        Command::Key(key) => key.run(config).await,
         Command::Openapi => openapi::document().to_pretty_json().map(say).map_err(Failure::from),
     };
     match outcome {

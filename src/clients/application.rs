@@ -128,6 +128,17 @@ impl Application {
         self.grants.iter().any(|own| own == grant)
     }
 
+    /// Whether one of its redirect URIs is a page of that origin.
+    #[must_use]
+    pub fn is_of_origin(&self, origin: &[u8]) -> bool {
+        self.redirect_uris.iter().any(|uri| {
+            uri.as_bytes()
+                .strip_prefix(origin)
+                .is_some_and(|rest| matches!(rest.first(), None | Some(b'/' | b'?')))
+                && uri.starts_with("http")
+        })
+    }
+
     /// Those of the asked scopes that it may have, separated by spaces; all of its own where none is asked for.
     #[must_use]
     pub fn granted(&self, asked: Option<&str>) -> String {
@@ -245,8 +256,12 @@ impl Registration {
             .take(255)
             .collect();
         let scopes = scopes.join(" ");
-        if scopes.len() > 1024 {
-            return Err("the scopes are more than 1024 characters together".to_owned());
+        let (required_roles, required_departments) = (self.required_roles.join(" "), departments.join(" "));
+        if [&scopes, &required_roles, &required_departments]
+            .into_iter()
+            .any(|list| list.len() > 1024)
+        {
+            return Err("scopes, roles or departments are more than 1024 characters together".to_owned());
         }
         Ok(client::Model {
             corp_id: corp_id.to_owned(),
@@ -261,8 +276,8 @@ impl Registration {
             grants: grants.join(" "),
             scopes,
             id_token_algorithm: algorithm.name().to_owned(),
-            required_roles: self.required_roles.join(" "),
-            required_departments: departments.join(" "),
+            required_roles,
+            required_departments,
             created_at: now,
             updated_at: now,
         })

@@ -94,13 +94,10 @@ impl Clients {
             return Ok(None);
         }
         let row = database::within_limit(client::find(house.database.reader(), &house.corp_id, id)).await?;
-        match row {
-            Some(row) => Ok(Some(Arc::new(Application::from_row(&row)))),
-            None => {
-                house.unknown.insert(id.to_owned(), ());
-                Ok(None)
-            }
+        if row.is_none() {
+            house.unknown.insert(id.to_owned(), ());
         }
+        Ok(row.map(|row| Arc::new(Application::from_row(&row))))
     }
 
     /// The client that proves who it is. Asks nobody for a client that is known.

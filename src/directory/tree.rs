@@ -66,6 +66,16 @@ impl Tree {
         self.0.get(&ROOT).map(|root| root.name.as_str())
     }
 
+    /// Whether `id` is `ancestor` or below it. Everything known is below the root.
+    #[must_use]
+    pub fn is_within(&self, id: i64, ancestor: i64) -> bool {
+        if id == ancestor {
+            return true;
+        }
+        let place = self.place(id);
+        place.name.is_some() && (ancestor == ROOT || place.path.iter().any(|up| up.id == ancestor))
+    }
+
     /// Where `id` stands. Ends for any data whatever: no department is visited twice.
     #[must_use]
     pub fn place(&self, id: i64) -> Place {
@@ -144,6 +154,14 @@ mod tests {
         let place = tree(&[(1, None)]).place(1);
         assert_eq!(place.branch.unwrap().id, 1);
         assert!(!place.broken);
+    }
+
+    #[test]
+    fn within_is_at_any_depth_and_for_circles_too() {
+        let tree = tree(&[(1, None), (10, Some(1)), (100, Some(10)), (5, Some(6)), (6, Some(5))]);
+        assert!(tree.is_within(100, 10) && tree.is_within(100, 1) && tree.is_within(10, 10));
+        assert!(!tree.is_within(10, 100) && !tree.is_within(7, 1) && !tree.is_within(100, 5));
+        assert!(tree.is_within(5, 6) && tree.is_within(6, 5));
     }
 
     #[test]

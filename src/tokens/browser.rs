@@ -39,17 +39,16 @@ impl Browsers {
 
     /// The living session of an id.
     pub(super) async fn find(&self, id: Uuid) -> Result<Option<Arc<session::Model>>, Error> {
-        let session = match self.known.get(&id) {
-            Some(session) => session,
-            None => {
-                let found = database::within_limit(session::find(self.database.reader(), id)).await?;
-                let Some(session) = found.filter(|session| session.kind == Kind::Browser) else {
-                    return Ok(None);
-                };
-                let session = Arc::new(session);
-                self.known.insert(id, Arc::clone(&session));
-                session
-            }
+        let session = if let Some(session) = self.known.get(&id) {
+            session
+        } else {
+            let found = database::within_limit(session::find(self.database.reader(), id)).await?;
+            let Some(session) = found.filter(|session| session.kind == Kind::Browser) else {
+                return Ok(None);
+            };
+            let session = Arc::new(session);
+            self.known.insert(id, Arc::clone(&session));
+            session
         };
         self.verifier.check_sight()?;
         let lives = session.lives(self.clock.now()) && !self.verifier.revocations.contains(id);

@@ -5,6 +5,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::DbErr;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::key_pair::{self, KeyPair};
@@ -106,10 +108,73 @@ impl Keys {
     }
 }
 
+/// How a key stands.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyState {
+    /// Thumbprint of the public key.
+    pub kid: String,
+    /// JOSE name of the algorithm.
+    pub algorithm: String,
+    /// `next`, `signs` or `verifies`.
+    pub state: &'static str,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it begins to sign.
+    pub signs_from: DateTime<Utc>,
+    /// When it leaves the key set.
+    pub published_until: Option<DateTime<Utc>>,
+}
+
+/// Every key that is published at `now`, oldest first.
+///
+/// # Errors
+/// The database's.
+pub async fn list(database: &Database, now: DateTime<Utc>) -> Result<Vec<KeyState>, DbErr> {
+    let rows = signing_key::all(database.reader()).await?;
+    let newest = |row: &signing_key::Model| {
+        rows.iter()
+            .filter(|other| other.algorithm == row.algorithm && other.signs_from <= now)
+            .map(|other| other.generation)
+            .max()
+    };
+    let states = rows
+        .iter()
+        .filter(|row| row.published_until.is_none_or(|until| now < until))
+        .map(|row| KeyState {
+            state: match newest(row) {
+                _ if row.signs_from > now => "next",
+                Some(newest) if newest == row.generation => "signs",
+                _ => "verifies",
+            },
+            kid: row.kid.clone(),
+            algorithm: row.algorithm.clone(),
+            created_at: row.created_at,
+            signs_from: row.signs_from,
+            published_until: row.published_until,
+        });
+    Ok(states.collect())
+}
+
+/// The algorithms of which there is a key.
+///
+/// # Errors
+/// The database's.
+pub async fn algorithms_in_use(database: &Database) -> Result<Vec<Algorithm>, DbErr> {
+    let rows = signing_key::all(database.reader()).await?;
+    Ok(Algorithm::ALL
+        .into_iter()
+        .filter(|algorithm| rows.iter().any(|row| row.algorithm == algorithm.name()))
+        .collect())
+}
+
 /// Makes the key that follows the newest one of an algorithm: it is published now and signs in ten minutes; those
 /// before it stay published until all their tokens, which live for `token_life`, have ended. Answers the new key's
 /// row, or none where another instance was faster.
-pub(super) async fn rotate(
+///
+/// # Errors
+/// When there is no key to follow, the next one is published already, or the database does not answer.
+pub async fn rotate(
     database: &Database,
     sealer: &Arc<Sealer>,
     algorithm: Algorithm,

@@ -4,6 +4,7 @@ pub mod authorization_code;
 pub mod bearer;
 mod browser;
 pub mod claims;
+pub mod cookie;
 pub mod delivery;
 mod ending;
 pub mod grant;

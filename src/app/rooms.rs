@@ -1,0 +1,130 @@
+//! Opens every room with what it leans on, and sets going what works by itself.
+
+use std::sync::Arc;
+
+use actix_web::web::ServiceConfig;
+use anyhow::Context as _;
+use tokio_util::sync::CancellationToken;
+
+use crate::authorize::{self, Authorize};
+use crate::cache::Cache;
+use crate::clients::Clients;
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::database::Database;
+use crate::dingtalk::DingTalk;
+use crate::directory::Directory;
+use crate::exchange::{self, Exchange};
+use crate::forward_auth::{self, ForwardAuth};
+use crate::health::{self, Health};
+use crate::jsapi::{self, Jsapi};
+use crate::login::{self, Login};
+use crate::tokens::cookie::CookieForm;
+use crate::tokens::seal::Sealer;
+use crate::tokens::{self, Tokens};
+
+/// The routes of one room, with the data that they lean on.
+type Mount = Arc<dyn Fn(&mut ServiceConfig) + Send + Sync>;
+
+/// The open rooms, as far as whoever binds the address needs them.
+pub(super) struct Rooms {
+    pub(super) database: Database,
+    pub(super) clients: Clients,
+    pub(super) mounts: Vec<Mount>,
+}
+
+impl Rooms {
+    /// Opens the rooms from the cellar up; what works by itself ends with `stop`.
+    ///
+    /// # Errors
+    /// When the database does not answer, or its keys do not open.
+    pub(super) async fn open(
+        settings: &Settings,
+        clock: Clock,
+        migrate: bool,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Self> {
+        let database = Database::open(&settings.database).await?;
+        if migrate {
+            database
+                .migrate_up(None)
+                .await
+                .context("the schema cannot be brought up to date")?;
+        }
+        let cache = Cache::open(&settings.cache, clock.clone()).await?;
+        let sealer = Arc::new(Sealer::open(&settings.secrets, &settings.database)?);
+        let corp_id = settings.dingtalk.corp_id.clone();
+        let clients = Clients::open(database.clone(), corp_id, clock.clone()).await?;
+        let tokens = Tokens::open(
+            settings,
+            sealer,
+            database.clone(),
+            cache.clone(),
+            clients.clone(),
+            clock.clone(),
+        )
+        .await?;
+        let dingtalk = DingTalk::new(&settings.dingtalk, &settings.apps, cache.clone(), clock.clone())?;
+        let directory = Directory::open(
+            database.clone(),
+            dingtalk.clone(),
+            settings.dingtalk.corp_id.clone(),
+            settings.admin.userids.clone(),
+            clock.clone(),
+        )
+        .await?;
+        let jsapi = Jsapi::new(settings, dingtalk.clone(), clock.clone());
+        let login = Login::new(
+            database.clone(),
+            cache.clone(),
+            dingtalk.clone(),
+            directory,
+            tokens.clone(),
+            jsapi.clone(),
+            settings.limits.rejected_codes_per_minute,
+        );
+        let authorize = Authorize::new(
+            settings,
+            cache.clone(),
+            login.clone(),
+            tokens.clone(),
+            clients.clone(),
+            clock.clone(),
+        )?;
+        tokio::spawn(clients.clone().follow(stop.clone()));
+        tokio::spawn(tokens.clone().follow(stop.clone()));
+        tokio::spawn(tokens.deliveries().clone().run(stop.clone()));
+        tokio::spawn(async move { dingtalk.warm_up().await });
+
+        let exchange = Exchange {
+            clients: clients.clone(),
+            tokens: tokens.clone(),
+            login: login.clone(),
+            clock,
+        };
+        let forward_auth = ForwardAuth {
+            tokens: tokens.clone(),
+            login: login.clone(),
+            authorize: authorize.clone(),
+        };
+        let health = Health {
+            database: database.clone(),
+            cache,
+        };
+        let cookies = CookieForm::new(settings);
+        let mounts: Vec<Mount> = vec![
+            Arc::new(login::http::routes(login)),
+            Arc::new(jsapi::http::routes(jsapi)),
+            Arc::new(tokens::http::routes(tokens)),
+            Arc::new(authorize::http::routes(authorize, cookies.clone())),
+            Arc::new(exchange::http::routes(exchange)),
+            Arc::new(forward_auth::http::routes(forward_auth, cookies)),
+            Arc::new(health::routes(health)),
+        ];
+        Ok(Self {
+            database,
+            clients,
+            mounts,
+        })
+    }
+}

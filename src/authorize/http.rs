@@ -1,0 +1,364 @@
+//! The wire of the front door: `/oauth2/authorize`, `/login`, `/oauth2/callback`, `/oauth2/logout`.
+
+use actix_web::http::header::{
+    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, ORIGIN, REFERRER_POLICY, USER_AGENT,
+};
+use actix_web::web::{Bytes, Data, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Authorize, Next, pending};
+use crate::dingtalk::ids::AuthCode;
+use crate::error::Error;
+use crate::http::{Body, ClientAddress};
+use crate::parameters::Parameters;
+use crate::tokens::cookie::CookieForm;
+
+/// The page inside DingTalk, with places for what it has to know.
+const INSIDE_PAGE: &str = include_str!("../../static/sign-in.html");
+
+/// The page that asks whether to sign out, and the one that says it is done.
+const LOGOUT_PAGE: &str = include_str!("../../static/sign-out.html");
+
+/// Mounts the routes together with what they lean on.
+pub fn routes(authorize: Authorize, cookies: CookieForm) -> impl Fn(&mut ServiceConfig) + Clone {
+    move |service| {
+        service
+            .app_data(Data::new(authorize.clone()))
+            .app_data(Data::new(cookies.clone()))
+            .service(authorize_by_query)
+            .service(authorize_by_form)
+            .service(enter)
+            .service(inside_page)
+            .service(outside_page)
+            .service(redeem_inside)
+            .service(callback)
+            .service(
+                web::resource("/oauth2/logout")
+                    .route(web::get().to(log_out_by_query))
+                    .route(web::post().to(log_out_by_form)),
+            );
+    }
+}
+
+/// Authorizes an application in the browser (RFC 6749 section 4.1.1, OpenID Connect Core section 3.1.2).
+#[utoipa::path(tag = "openid connect", params(
+    ("response_type" = String, Query, description = "`code`"), ("client_id" = String, Query),
+    ("redirect_uri" = String, Query), ("scope" = Option<String>, Query), ("state" = Option<String>, Query),
+    ("nonce" = Option<String>, Query), ("code_challenge" = Option<String>, Query),
+    ("code_challenge_method" = Option<String>, Query, description = "`S256`"),
+    ("prompt" = Option<String>, Query, description = "`none` or `login`"), ("max_age" = Option<i64>, Query)),
+    responses((status = 302, description = "to the application with `code` or `error`, or to the sign-in"),
+        (status = 400, description = "1101: no such application or redirect URI")))]
+#[get("/oauth2/authorize")]
+pub(crate) async fn authorize_by_query(
+    request: HttpRequest,
+    authorize: Data<Authorize>,
+    cookies: Data<CookieForm>,
+) -> Result<HttpResponse, Error> {
+    let parameters = Parameters::read(request.query_string().as_bytes())?;
+    authorized(&request, &authorize, &cookies, &parameters).await
+}
+
+/// The same by a form.
+#[utoipa::path(tag = "openid connect", request_body(content = String, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 302, description = "as by a query"), (status = 400, description = "1101")))]
+#[post("/oauth2/authorize")]
+pub(crate) async fn authorize_by_form(
+    request: HttpRequest,
+    body: Bytes,
+    authorize: Data<Authorize>,
+    cookies: Data<CookieForm>,
+) -> Result<HttpResponse, Error> {
+    let parameters = Parameters::read(&body)?;
+    authorized(&request, &authorize, &cookies, &parameters).await
+}
+
+async fn authorized(
+    request: &HttpRequest,
+    authorize: &Authorize,
+    cookies: &CookieForm,
+    parameters: &Parameters,
+) -> Result<HttpResponse, Error> {
+    let session = cookies.session(request, authorize.tokens()).await?;
+    let binding = cookies.bound(request).unwrap_or_else(pending::random);
+    let next = authorize.authorize(parameters, session.as_deref(), &binding).await?;
+    Ok(go(request, authorize, cookies, next, binding))
+}
+
+/// Signs a browser in and leads it to a page, as forward-auth does.
+#[utoipa::path(tag = "forward-auth", params(("rd" = String, Query, description = "the page to go to")),
+    responses((status = 302, description = "to the page, or to the sign-in"), (status = 403, description = "1109")))]
+#[get("/login")]
+pub(crate) async fn enter(
+    request: HttpRequest,
+    authorize: Data<Authorize>,
+    cookies: Data<CookieForm>,
+) -> Result<HttpResponse, Error> {
+    let parameters = Parameters::read(request.query_string().as_bytes())?;
+    let session = cookies.session(&request, authorize.tokens()).await?;
+    let binding = cookies.bound(&request).unwrap_or_else(pending::random);
+    let next = authorize
+        .enter(parameters.needed("rd")?, session.as_deref(), &binding)
+        .await?;
+    Ok(go(&request, &authorize, &cookies, next, binding))
+}
+
+/// Sends a browser on. Inside DingTalk a page of ours fetches the auth code, elsewhere DingTalk's own page asks.
+fn go(request: &HttpRequest, authorize: &Authorize, cookies: &CookieForm, next: Next, binding: String) -> HttpResponse {
+    match next {
+        Next::Go(location) => redirect(&location),
+        Next::SignIn(state) => {
+            let location = if is_inside_dingtalk(request) {
+                format!("/login/dingtalk?state={state}")
+            } else {
+                authorize.sign_in_page(&state)
+            };
+            let mut response = redirect(&location);
+            // A cookie that cannot be written is one that the browser will not send back: it is told so then.
+            let _ = response.add_cookie(&cookies.binding(binding));
+            response
+        }
+    }
+}
+
+fn redirect(location: &str) -> HttpResponse {
+    HttpResponse::Found()
+        .insert_header((LOCATION, location))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((REFERRER_POLICY, "no-referrer"))
+        .finish()
+}
+
+fn is_inside_dingtalk(request: &HttpRequest) -> bool {
+    request
+        .headers()
+        .get(USER_AGENT)
+        .and_then(|agent| agent.to_str().ok())
+        .is_some_and(|agent| agent.to_ascii_lowercase().contains("dingtalk"))
+}
+
+/// The page that signs in inside DingTalk, without a click.
+#[get("/login/dingtalk")]
+async fn inside_page(
+    request: HttpRequest,
+    authorize: Data<Authorize>,
+    cookies: Data<CookieForm>,
+) -> Result<HttpResponse, Error> {
+    let state = under_way(&request, &authorize, &cookies).await?;
+    let (corp_id, app_key, script_url) = authorize.inside();
+    let page = filled(
+        INSIDE_PAGE,
+        &[
+            ("corp_id", corp_id),
+            ("client_id", app_key),
+            ("script_url", script_url.as_str()),
+            ("state", &state),
+        ],
+    );
+    let policy = format!(
+        "default-src 'self'; script-src 'self' {}; base-uri 'none'; frame-ancestors 'none'",
+        script_url.origin().ascii_serialization()
+    );
+    Ok(html(page, &policy))
+}
+
+/// DingTalk's own sign-in page for a sign-in under way, where the page inside DingTalk cannot help.
+#[get("/login/page")]
+async fn outside_page(
+    request: HttpRequest,
+    authorize: Data<Authorize>,
+    cookies: Data<CookieForm>,
+) -> Result<HttpResponse, Error> {
+    let state = under_way(&request, &authorize, &cookies).await?;
+    Ok(redirect(&authorize.sign_in_page(&state)))
+}
+
+/// The `state` of a request, if its sign-in is under way in this very browser.
+async fn under_way(request: &HttpRequest, authorize: &Authorize, cookies: &CookieForm) -> Result<String, Error> {
+    let parameters = Parameters::read(request.query_string().as_bytes())?;
+    let state = parameters.needed("state")?;
+    let binding = cookies.bound(request).unwrap_or_default();
+    if authorize.is_under_way(state, &binding).await? {
+        Ok(state.to_owned())
+    } else {
+        Err(Error::InvalidRequest(
+            "no sign-in of this state is under way in this browser; start again".to_owned(),
+        ))
+    }
+}
+
+/// What the page inside DingTalk posts.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct InsideRequest {
+    auth_code: AuthCode,
+    state: String,
+}
+
+/// Redeems the auth code of the page inside DingTalk; answers where to go.
+#[post("/login/code")]
+async fn redeem_inside(
+    request: HttpRequest,
+    authorize: Data<Authorize>,
+    cookies: Data<CookieForm>,
+    ClientAddress(address): ClientAddress,
+    Body(body): Body<InsideRequest>,
+) -> Result<HttpResponse, Error> {
+    let former = cookies.session(&request, authorize.tokens()).await?;
+    let binding = cookies.bound(&request);
+    let signed_in = authorize
+        .come_back(
+            &body.state,
+            binding.as_deref(),
+            &body.auth_code,
+            true,
+            address,
+            former.as_deref(),
+        )
+        .await?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CACHE_CONTROL, "no-store"));
+    if let Some(session) = &signed_in.session {
+        response.cookie(cookies.signed_in(authorize.tokens().cookie(session)));
+    }
+    Ok(response.json(json!({"location": signed_in.location})))
+}
+
+/// Where DingTalk's own sign-in page sends the browser back to.
+#[utoipa::path(tag = "openid connect",
+    params(("state" = String, Query), ("authCode" = Option<String>, Query), ("code" = Option<String>, Query),
+        ("error" = Option<String>, Query)),
+    responses((status = 302, description = "to where the browser wanted to go"), (status = 400, description = "1101"),
+        (status = 401, description = "1103"), (status = 403, description = "1105, 1113"), (status = 503, description = "1112, 1117")))]
+#[get("/oauth2/callback")]
+pub(crate) async fn callback(
+    request: HttpRequest,
+    authorize: Data<Authorize>,
+    cookies: Data<CookieForm>,
+    ClientAddress(address): ClientAddress,
+) -> Result<HttpResponse, Error> {
+    let parameters = Parameters::read(request.query_string().as_bytes())?;
+    let state = parameters.needed("state")?;
+    let binding = cookies.bound(&request);
+    if parameters.get("error").is_some() {
+        let location = authorize.come_back_refused(state, binding.as_deref()).await?;
+        return Ok(redirect(&location));
+    }
+    // Both come nowadays, with the same value (dingtalk-api, section 6.1).
+    let code = parameters
+        .get("authCode")
+        .map_or_else(|| parameters.needed("code"), Ok)?;
+    let code = AuthCode::new(code).map_err(|fault| Error::InvalidRequest(format!("authCode: {fault}")))?;
+    let former = cookies.session(&request, authorize.tokens()).await?;
+    let signed_in = authorize
+        .come_back(state, binding.as_deref(), &code, false, address, former.as_deref())
+        .await?;
+    let mut response = redirect(&signed_in.location);
+    if let Some(session) = &signed_in.session {
+        response
+            .add_cookie(&cookies.signed_in(authorize.tokens().cookie(session)))
+            .map_err(|fault| Error::Internal(fault.into()))?;
+    }
+    Ok(response)
+}
+
+/// Signs out at the wish of an application or of the person (OpenID Connect RP-Initiated Logout).
+#[utoipa::path(get, path = "/oauth2/logout", tag = "openid connect",
+    params(("id_token_hint" = Option<String>, Query), ("client_id" = Option<String>, Query),
+        ("post_logout_redirect_uri" = Option<String>, Query), ("state" = Option<String>, Query)),
+    responses((status = 302, description = "signed out, to the application"), (status = 200, description = "signed out, or asks first"),
+        (status = 400, description = "1101")))]
+pub(crate) async fn log_out_by_query(
+    request: HttpRequest,
+    authorize: Data<Authorize>,
+    cookies: Data<CookieForm>,
+) -> Result<HttpResponse, Error> {
+    let parameters = Parameters::read(request.query_string().as_bytes())?;
+    log_out(&request, &authorize, &cookies, &parameters, false).await
+}
+
+async fn log_out_by_form(
+    request: HttpRequest,
+    body: Bytes,
+    authorize: Data<Authorize>,
+    cookies: Data<CookieForm>,
+) -> Result<HttpResponse, Error> {
+    let parameters = Parameters::read(&body)?;
+    // A foreign page's form carries no cookie of ours (SameSite), and browsers say where a form was.
+    let origin = request.headers().get(ORIGIN).and_then(|origin| origin.to_str().ok());
+    let ours = origin.is_none_or(|origin| origin == "null" || authorize.is_own_origin(origin));
+    let confirmed = ours && parameters.get("confirmed").is_some();
+    log_out(&request, &authorize, &cookies, &parameters, confirmed).await
+}
+
+async fn log_out(
+    request: &HttpRequest,
+    authorize: &Authorize,
+    cookies: &CookieForm,
+    parameters: &Parameters,
+    confirmed: bool,
+) -> Result<HttpResponse, Error> {
+    const POLICY: &str = "default-src 'none'; style-src 'self'; form-action *; base-uri 'none'; frame-ancestors 'none'";
+    let browser = cookies.session(request, authorize.tokens()).await?;
+    let farewell = authorize.farewell(parameters, browser.as_deref()).await?;
+    if browser.is_some() && !farewell.certain && !confirmed {
+        let hidden: String = ["client_id", "post_logout_redirect_uri", "state"]
+            .into_iter()
+            .filter_map(|name| Some((name, parameters.get(name)?)))
+            .fold(String::new(), |fields, (name, value)| {
+                fields + &format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escaped(value))
+            });
+        let page = LOGOUT_PAGE
+            .replace("{{class}}", "asking")
+            .replace("{{hidden}}", &hidden);
+        return Ok(html(page, POLICY));
+    }
+    authorize.part(&farewell).await?;
+    let mut response = match &farewell.location {
+        Some(location) => redirect(location),
+        None if wants_html(request) => html(
+            LOGOUT_PAGE.replace("{{class}}", "done").replace("{{hidden}}", ""),
+            POLICY,
+        ),
+        None => HttpResponse::NoContent().finish(),
+    };
+    response
+        .add_cookie(&cookies.signed_out())
+        .map_err(|fault| Error::Internal(fault.into()))?;
+    Ok(response)
+}
+
+fn wants_html(request: &HttpRequest) -> bool {
+    request
+        .headers()
+        .get(ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"))
+}
+
+fn html(page: String, policy: &str) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((REFERRER_POLICY, "no-referrer"))
+        .insert_header((CONTENT_SECURITY_POLICY, policy))
+        .body(page)
+}
+
+/// A page with its places filled.
+fn filled(page: &str, places: &[(&str, &str)]) -> String {
+    places.iter().fold(page.to_owned(), |page, (name, value)| {
+        page.replace(&["{{", name, "}}"].concat(), &escaped(value))
+    })
+}
+
+/// Text as the value of an attribute.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
+}

@@ -1,0 +1,431 @@
+//! The front door for browsers: who is signed in goes on at once, who is not signs in at DingTalk first.
+
+pub mod http;
+mod pending;
+mod request;
+mod requirement;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use url::{Origin, Url};
+use uuid::Uuid;
+
+use crate::cache::Cache;
+use crate::clients::Clients;
+use crate::clients::application::Application;
+use crate::clients::registered_uri::is_registered;
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::config::app::DEFAULT_APP;
+use crate::dingtalk::ids::AuthCode;
+use crate::error::{Error, OAuthError};
+use crate::jsapi::page_url::PageUrl;
+use crate::login::Login;
+use crate::parameters::Parameters;
+use crate::tokens::Tokens;
+use crate::tokens::grant::Authorization;
+use crate::tokens::session;
+use pending::{PendingSignIns, Return, Target};
+use request::{AuthorizationRequest, Prompt, Refused, ReturnAddress};
+
+/// The front door of one deployment. Clones share everything.
+#[derive(Clone)]
+pub struct Authorize(Arc<House>);
+
+struct House {
+    login: Login,
+    tokens: Tokens,
+    clients: Clients,
+    pending: PendingSignIns,
+    public_url: Url,
+    /// DingTalk's own sign-in page, with all that it is always told.
+    sign_in_page: Url,
+    app_key: String,
+    corp_id: String,
+    script_url: Url,
+    origins: Vec<Origin>,
+    clock: Clock,
+}
+
+/// Where a browser is to go next.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// There, at once.
+    Go(String),
+    /// To sign in; the text is the `state` under which it comes back.
+    SignIn(String),
+}
+
+/// A browser that has come back signed in.
+pub(crate) struct SignedIn {
+    /// The new session; none for a doubled return, which brings nothing new.
+    pub(crate) session: Option<session::Model>,
+    /// Where it goes.
+    pub(crate) location: String,
+}
+
+/// What a logout asks for (OpenID Connect RP-Initiated Logout section 2).
+pub(crate) struct Farewell {
+    /// The sessions that end.
+    sessions: Vec<Uuid>,
+    /// Whether the application has shown that it acts for the person who is signed in; else the person is asked.
+    pub(crate) certain: bool,
+    /// Where the browser goes afterwards.
+    pub(crate) location: Option<String>,
+}
+
+impl Authorize {
+    /// Puts the rooms behind the front door together.
+    ///
+    /// # Errors
+    /// When the settings name no micro-app to sign in with.
+    pub fn new(
+        settings: &Settings,
+        cache: Cache,
+        login: Login,
+        tokens: Tokens,
+        clients: Clients,
+        clock: Clock,
+    ) -> anyhow::Result<Self> {
+        let app = settings
+            .apps
+            .get(DEFAULT_APP)
+            .ok_or_else(|| anyhow::anyhow!("there is no micro-app under [dingtalk] to sign in with"))?;
+        let public_url = settings.http.public_url.clone();
+        let mut sign_in_page = below(&settings.dingtalk.login_url, "/oauth2/auth")?;
+        sign_in_page
+            .query_pairs_mut()
+            .append_pair("redirect_uri", below(&public_url, "/oauth2/callback")?.as_str())
+            .append_pair("response_type", "code")
+            .append_pair("client_id", &app.app_key)
+            .append_pair("scope", "openid")
+            .append_pair("prompt", "consent");
+        let own = std::iter::once(public_url.origin());
+        let apps = settings
+            .apps
+            .values()
+            .flat_map(|app| app.allowed_origins.iter().cloned());
+        let pages = settings.forward_auth.allowed_origins.iter().cloned();
+        Ok(Self(Arc::new(House {
+            login,
+            tokens,
+            clients,
+            pending: PendingSignIns(cache),
+            sign_in_page,
+            app_key: app.app_key.clone(),
+            corp_id: settings.dingtalk.corp_id.clone(),
+            script_url: settings.jsapi.script_url.clone(),
+            origins: own.chain(apps).chain(pages).collect(),
+            public_url,
+            clock,
+        })))
+    }
+
+    pub(crate) fn tokens(&self) -> &Tokens {
+        &self.0.tokens
+    }
+
+    /// Whether an `Origin` header names this service itself.
+    pub(crate) fn is_own_origin(&self, origin: &str) -> bool {
+        self.0.public_url.origin().ascii_serialization() == origin
+    }
+
+    /// Answers an authorization request of a browser: with a code, with a refusal sent to the client, or by having
+    /// somebody sign in first. `binding` is what the browser will be known by when it comes back.
+    ///
+    /// # Errors
+    /// Where the browser must not be sent anywhere: no such client, or a redirect URI that is not the client's.
+    pub(crate) async fn authorize(
+        &self,
+        parameters: &Parameters,
+        session: Option<&session::Model>,
+        binding: &str,
+    ) -> Result<Next, Error> {
+        let (request, client) = match request::read(&self.0.clients, parameters).await {
+            Ok(read) => read,
+            Err(Refused { error, back: None }) => return Err(error),
+            Err(Refused {
+                error,
+                back: Some(back),
+            }) => return self.refuse(&back, &error).map(Next::Go),
+        };
+        match session.filter(|session| self.suffices(&request, session)) {
+            Some(session) => self.answer(&client, &request, session).await.map(Next::Go),
+            None if request.prompt == Prompt::None => {
+                let error = Error::oauth(OAuthError::LoginRequired, "nobody is signed in");
+                self.refuse(&request.back, &error).map(Next::Go)
+            }
+            None => {
+                let target = Target::Client(request);
+                self.0.pending.keep(target, binding).await.map(Next::SignIn)
+            }
+        }
+    }
+
+    /// Leads a browser to a page, once it has signed in.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] for no URL, [`Error::UrlNotAllowed`] for a page that is not of ours.
+    pub(crate) async fn enter(
+        &self,
+        page: &str,
+        session: Option<&session::Model>,
+        binding: &str,
+    ) -> Result<Next, Error> {
+        let page = self.allowed_page(page)?;
+        match session {
+            Some(_) => Ok(Next::Go(page)),
+            None => self.0.pending.keep(Target::Page(page), binding).await.map(Next::SignIn),
+        }
+    }
+
+    /// A page to which browsers may be sent: of this service, a micro-app, or one named under `[forward_auth]`.
+    ///
+    /// # Errors
+    /// As [`Self::enter`].
+    pub(crate) fn allowed_page(&self, page: &str) -> Result<String, Error> {
+        let own = page.starts_with('/') && !page.starts_with("//") && !page.contains('\\');
+        let absolute = if own {
+            format!("{}{page}", self.0.public_url.origin().ascii_serialization())
+        } else {
+            page.to_owned()
+        };
+        let read = PageUrl::parse(&absolute).map_err(|fault| Error::InvalidRequest(format!("rd: {fault}")))?;
+        if read.allowed(&self.0.origins) {
+            Ok(absolute)
+        } else {
+            Err(Error::UrlNotAllowed)
+        }
+    }
+
+    /// The address that leads a browser to a page by way of the sign-in; none for a page that is not of ours.
+    pub(crate) fn way_to(&self, page: &str) -> Option<String> {
+        let page = self.allowed_page(page).ok()?;
+        let mut url = below(&self.0.public_url, "/login").ok()?;
+        url.query_pairs_mut().append_pair("rd", &page);
+        Some(url.into())
+    }
+
+    /// DingTalk's own sign-in page, which sends the browser back with this `state`.
+    pub(crate) fn sign_in_page(&self, state: &str) -> String {
+        let mut url = self.0.sign_in_page.clone();
+        url.query_pairs_mut().append_pair("state", state);
+        url.into()
+    }
+
+    /// What our own page inside DingTalk needs to fetch an auth code: corp id, app key and JSAPI script.
+    pub(crate) fn inside(&self) -> (&str, &str, &Url) {
+        (&self.0.corp_id, &self.0.app_key, &self.0.script_url)
+    }
+
+    /// Whether a sign-in of that state is under way in this browser.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the cache is away.
+    pub(crate) async fn is_under_way(&self, state: &str, binding: &str) -> Result<bool, Error> {
+        self.0.pending.is_bound(state, binding).await
+    }
+
+    /// A browser comes back with a code; `inside` DingTalk it is an auth code. `former` is the session that it has
+    /// so far.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] when no such sign-in is under way in this browser, and those of a login.
+    pub(crate) async fn come_back(
+        &self,
+        state: &str,
+        binding: Option<&str>,
+        code: &AuthCode,
+        inside: bool,
+        address: IpAddr,
+        former: Option<&session::Model>,
+    ) -> Result<SignedIn, Error> {
+        let house = &*self.0;
+        let (binding, target) = match self.take(state, binding).await? {
+            (_, Return::Again(location)) => {
+                return Ok(SignedIn {
+                    session: None,
+                    location,
+                });
+            }
+            (binding, Return::First(target)) => (binding, target),
+        };
+        let session = if inside {
+            house.login.browser_by_auth_code(code, address).await
+        } else {
+            house.login.browser_by_oauth_code(code, address).await
+        };
+        let session = match (session, &target) {
+            (Ok(session), _) => session,
+            // Whoever may not come in is told so by the application that sent them.
+            (Err(error @ (Error::NotInOrganisation | Error::EmployeeDisabled)), Target::Client(request)) => {
+                return Ok(SignedIn {
+                    session: None,
+                    location: self.refuse(&request.back, &error)?,
+                });
+            }
+            (Err(error), _) => return Err(error),
+        };
+        if let Some(former) = former {
+            house.tokens.supersede(former, &session).await?;
+        }
+        let location = match target {
+            Target::Page(page) => page,
+            Target::Client(request) => match house.clients.find(&request.back.client_id).await? {
+                Some(client) => self.answer(&client, &request, &session).await?,
+                None => {
+                    return Err(Error::InvalidRequest(
+                        "this application was removed meanwhile".to_owned(),
+                    ));
+                }
+            },
+        };
+        house.pending.finish(state, binding, &location).await;
+        Ok(SignedIn {
+            session: Some(session),
+            location,
+        })
+    }
+
+    /// DingTalk's page sends the browser back with a refusal.
+    ///
+    /// # Errors
+    /// As [`Self::come_back`]; [`OAuthError::AccessDenied`] where no application is to be told.
+    pub(crate) async fn come_back_refused(&self, state: &str, binding: Option<&str>) -> Result<String, Error> {
+        let denied = Error::oauth(OAuthError::AccessDenied, "the sign-in was refused at DingTalk");
+        match self.take(state, binding).await? {
+            (_, Return::Again(location)) => Ok(location),
+            (_, Return::First(Target::Client(request))) => self.refuse(&request.back, &denied),
+            (_, Return::First(Target::Page(_))) => Err(denied),
+        }
+    }
+
+    async fn take<'a>(&self, state: &str, binding: Option<&'a str>) -> Result<(&'a str, Return), Error> {
+        let unknown =
+            || Error::InvalidRequest("no sign-in of this state is under way in this browser; start again".to_owned());
+        let binding = binding.ok_or_else(unknown)?;
+        let found = self.0.pending.take(state, binding).await?.ok_or_else(unknown)?;
+        Ok((binding, found))
+    }
+
+    /// Reads what a logout asks for; nothing is ended yet.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] for a hint that is not ours, or a redirect URI that is not the client's.
+    pub(crate) async fn farewell(
+        &self,
+        parameters: &Parameters,
+        browser: Option<&session::Model>,
+    ) -> Result<Farewell, Error> {
+        let wrong = |text: &str| Error::InvalidRequest(text.to_owned());
+        let hint = match parameters.get("id_token_hint") {
+            Some(text) => Some(
+                self.0
+                    .tokens
+                    .id_token_hint(text)
+                    .ok_or_else(|| wrong("id_token_hint: not an ID token of ours"))?,
+            ),
+            None => None,
+        };
+        let client_id = parameters
+            .get("client_id")
+            .or(hint.as_ref().map(|hint| hint.aud.as_str()));
+        if hint.as_ref().is_some_and(|hint| client_id != Some(&hint.aud)) {
+            return Err(wrong("client_id: not the application that id_token_hint was made for"));
+        }
+        let client = match client_id {
+            Some(id) => self.0.clients.find(id).await?,
+            None => None,
+        };
+        let location = match (parameters.get("post_logout_redirect_uri"), client) {
+            (None, _) => None,
+            (Some(uri), Some(client)) if is_registered(&client.post_logout_redirect_uris, uri) => {
+                let mut url = Url::parse(uri).map_err(|fault| Error::Internal(fault.into()))?;
+                if let Some(state) = parameters.get("state") {
+                    url.query_pairs_mut().append_pair("state", state);
+                }
+                Some(url.into())
+            }
+            (Some(_), _) => {
+                return Err(wrong(
+                    "post_logout_redirect_uri: not one that this application registered, character by character",
+                ));
+            }
+        };
+        let same = |browser: &session::Model| hint.as_ref().is_some_and(|hint| hint.sub == browser.subject);
+        let certain = browser.map_or(hint.is_some(), same);
+        let sessions = browser
+            .map(|browser| browser.id)
+            .into_iter()
+            .chain(hint.map(|hint| hint.sid))
+            .collect();
+        Ok(Farewell {
+            sessions,
+            certain,
+            location,
+        })
+    }
+
+    /// Ends what a farewell speaks of: the browser's session, the clients' that came of it, and the hint's own.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is away.
+    pub(crate) async fn part(&self, farewell: &Farewell) -> Result<(), Error> {
+        for session in &farewell.sessions {
+            self.0.tokens.end_session(*session).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether a session is good enough for a request, without asking its owner again.
+    fn suffices(&self, request: &AuthorizationRequest, session: &session::Model) -> bool {
+        let age_s = (self.0.clock.now() - session.created_at).num_seconds();
+        request.prompt != Prompt::Login && request.max_age_s.is_none_or(|max_age_s| age_s <= max_age_s)
+    }
+
+    /// The redirect with a code, or with a refusal for whoever may not use this client.
+    async fn answer(
+        &self,
+        client: &Application,
+        request: &AuthorizationRequest,
+        session: &session::Model,
+    ) -> Result<String, Error> {
+        let house = &*self.0;
+        let person = match house.login.person(&session.subject).await {
+            Ok(person) => person,
+            Err(error @ Error::Unavailable(_)) => return Err(error),
+            Err(error) => return self.refuse(&request.back, &error),
+        };
+        let tree = house.login.directory().departments.tree();
+        if !requirement::is_met(client, &person.identity, &tree) {
+            let error = Error::oauth(OAuthError::AccessDenied, "this person may not use this application");
+            return self.refuse(&request.back, &error);
+        }
+        let code = house
+            .tokens
+            .grants()
+            .give(Authorization {
+                client_id: client.client_id.clone(),
+                browser_session: session.id,
+                redirect_uri: request.back.redirect_uri.clone(),
+                scope: request.scope.clone(),
+                nonce: request.nonce.clone(),
+                code_challenge: request.code_challenge.clone(),
+            })
+            .await?;
+        request.back.with(house.tokens.issuer(), &[("code", &code)])
+    }
+
+    fn refuse(&self, back: &ReturnAddress, error: &Error) -> Result<String, Error> {
+        let answer = [
+            ("error", error.in_authorization_response()),
+            ("error_description", &error.to_string()),
+        ];
+        back.with(self.0.tokens.issuer(), &answer)
+    }
+}
+
+fn below(base: &Url, path: &str) -> anyhow::Result<Url> {
+    Ok(Url::parse(&[base.as_str().trim_end_matches('/'), path].concat())?)
+}

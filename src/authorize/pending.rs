@@ -1,0 +1,138 @@
+//! Sign-ins under way: what a browser is to come back to, bound to that browser, and good for one return.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use super::request::AuthorizationRequest;
+use crate::cache::Cache;
+use crate::error::Error;
+
+/// How long somebody may take to sign in.
+const LIFE: Duration = Duration::from_mins(10);
+
+/// How long a doubled return is led to where the first one went.
+const REPEATED_FOR: Duration = Duration::from_mins(1);
+
+/// Longest `state` that is looked at; ours have 43 characters.
+const LONGEST: usize = 64;
+
+/// Where a browser goes once it has signed in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Target {
+    /// To an application, with a code.
+    Client(AuthorizationRequest),
+    /// To a page.
+    Page(String),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Pending {
+    target: Target,
+    /// Digest of what binds it to its browser.
+    binding: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Done {
+    location: String,
+    binding: String,
+}
+
+/// What a browser comes back to.
+pub(super) enum Return {
+    /// The first return: it goes on.
+    First(Target),
+    /// A doubled one: it is led to where the first one went.
+    Again(String),
+}
+
+/// The sign-ins under way of one deployment.
+#[derive(Clone)]
+pub(super) struct PendingSignIns(pub(super) Cache);
+
+impl PendingSignIns {
+    /// Keeps a target for the browser of `binding`; answers the `state` under which it is found.
+    pub(super) async fn keep(&self, target: Target, binding: &str) -> Result<String, Error> {
+        let state = random();
+        let pending = Pending {
+            target,
+            binding: digest(binding),
+        };
+        self.set(&key("pending", &state), &pending, LIFE).await?;
+        Ok(state)
+    }
+
+    /// Whether a sign-in is under way in this browser. Nothing is used.
+    pub(super) async fn is_bound(&self, state: &str, binding: &str) -> Result<bool, Error> {
+        let pending: Option<Pending> = self.get(&key("pending", state)).await?;
+        Ok(pending.is_some_and(|pending| same(&pending.binding, &digest(binding))))
+    }
+
+    /// What a browser comes back to, once. A return in another browser finds nothing, and uses nothing up.
+    pub(super) async fn take(&self, state: &str, binding: &str) -> Result<Option<Return>, Error> {
+        if state.len() > LONGEST {
+            return Ok(None);
+        }
+        let binding = digest(binding);
+        let done: Option<Done> = self.get(&key("done", state)).await?;
+        if let Some(done) = done {
+            return Ok(same(&done.binding, &binding).then_some(Return::Again(done.location)));
+        }
+        let found: Option<Pending> = self.get(&key("pending", state)).await?;
+        if !found.is_some_and(|pending| same(&pending.binding, &binding)) {
+            return Ok(None);
+        }
+        // Of several returns at once one takes it.
+        let taken = self.0.take(&key("pending", state)).await.map_err(away)?;
+        let pending: Option<Pending> = taken.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        Ok(pending.map(|pending| Return::First(pending.target)))
+    }
+
+    /// Remembers for a moment where the return of a state went.
+    pub(super) async fn finish(&self, state: &str, binding: &str, location: &str) {
+        let done = Done {
+            location: location.to_owned(),
+            binding: digest(binding),
+        };
+        if let Err(cause) = self.set(&key("done", state), &done, REPEATED_FOR).await {
+            tracing::debug!(%cause, "a doubled return will have to start again");
+        }
+    }
+
+    async fn set(&self, key: &str, value: &impl Serialize, life: Duration) -> Result<(), Error> {
+        let bytes = serde_json::to_vec(value).map_err(|fault| Error::Internal(fault.into()))?;
+        self.0.set(key, &bytes, life).await.map_err(away)
+    }
+
+    async fn get<T: serde::de::DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
+        let bytes = self.0.get(key).await.map_err(away)?;
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    }
+}
+
+/// A text that nobody guesses.
+pub(super) fn random() -> String {
+    let bytes: [u8; 32] = rand::random();
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn key(kind: &str, state: &str) -> String {
+    format!("sign-in:{kind}:{}", digest(state))
+}
+
+fn digest(text: &str) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(text))
+}
+
+fn same(one: &str, other: &str) -> bool {
+    bool::from(one.as_bytes().ct_eq(other.as_bytes()))
+}
+
+fn away(cause: crate::cache::error::CacheError) -> Error {
+    Error::Unavailable(cause.into())
+}

@@ -1,0 +1,110 @@
+//! The cookie of a browser that signed in: how it is set, and how a request's is read.
+
+use std::sync::Arc;
+
+use actix_web::HttpRequest;
+use actix_web::cookie::time::Duration;
+use actix_web::cookie::{Cookie, SameSite};
+
+use super::Tokens;
+use super::session;
+use crate::config::Settings;
+use crate::error::Error;
+
+/// Longest cookie that is looked at.
+const LONGEST: usize = 256;
+
+/// How our cookies are set.
+#[derive(Debug, Clone)]
+pub struct CookieForm {
+    name: String,
+    secure: bool,
+    domain: Option<String>,
+    max_age_s: i64,
+}
+
+impl CookieForm {
+    /// The form that the settings ask for: secure behind https, and for the host alone unless a domain is set.
+    #[must_use]
+    pub fn new(settings: &Settings) -> Self {
+        let secure = settings.http.public_url.scheme() == "https";
+        let domain = settings.tokens.cookie_domain.clone();
+        // RFC 6265bis section 4.1.3: by these prefixes browsers refuse a cookie that somebody else put there.
+        let prefix = match (secure, &domain) {
+            (true, None) => "__Host-",
+            (true, Some(_)) => "__Secure-",
+            (false, _) => "",
+        };
+        Self {
+            name: format!("{prefix}dingtalk_sso"),
+            secure,
+            domain,
+            max_age_s: i64::try_from(settings.tokens.browser_ttl.as_secs()).unwrap_or(i64::MAX),
+        }
+    }
+
+    /// The cookie that signs a browser in.
+    #[must_use]
+    pub fn signed_in(&self, value: String) -> Cookie<'static> {
+        self.cookie(value, self.max_age_s)
+    }
+
+    /// The cookie that takes it away again.
+    #[must_use]
+    pub fn signed_out(&self) -> Cookie<'static> {
+        self.cookie(String::new(), 0)
+    }
+
+    /// A cookie that binds a sign-in under way to its browser: for our own host, and gone when the browser is closed.
+    #[must_use]
+    pub fn binding(&self, value: String) -> Cookie<'static> {
+        Cookie::build(self.binding_name(), value)
+            .path("/")
+            .http_only(true)
+            .secure(self.secure)
+            .same_site(SameSite::Lax)
+            .finish()
+    }
+
+    /// What binds the sign-ins that are under way in the browser of a request.
+    #[must_use]
+    pub fn bound(&self, request: &HttpRequest) -> Option<String> {
+        value(request, &self.binding_name())
+    }
+
+    /// The living session of the browser of a request.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it is not known here and the database is away.
+    pub async fn session(&self, request: &HttpRequest, tokens: &Tokens) -> Result<Option<Arc<session::Model>>, Error> {
+        match value(request, &self.name) {
+            Some(value) => tokens.browser_session(&value).await,
+            None => Ok(None),
+        }
+    }
+
+    fn binding_name(&self) -> String {
+        let prefix = if self.secure { "__Host-" } else { "" };
+        format!("{prefix}dingtalk_sso_signing_in")
+    }
+
+    fn cookie(&self, value: String, max_age_s: i64) -> Cookie<'static> {
+        let mut cookie = Cookie::build(self.name.clone(), value)
+            .path("/")
+            .http_only(true)
+            .secure(self.secure)
+            // Lax: sent when another site leads here, which is how applications send their users to us.
+            .same_site(SameSite::Lax)
+            .max_age(Duration::seconds(max_age_s))
+            .finish();
+        if let Some(domain) = &self.domain {
+            cookie.set_domain(domain.clone());
+        }
+        cookie
+    }
+}
+
+fn value(request: &HttpRequest, name: &str) -> Option<String> {
+    let cookie = request.cookie(name)?;
+    Some(cookie.value().to_owned()).filter(|value| !value.is_empty() && value.len() <= LONGEST)
+}
