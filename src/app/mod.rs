@@ -21,12 +21,14 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::database::Database;
 use crate::dingtalk::DingTalk;
+use crate::dingtalk::vault::Vault;
 use crate::directory::Directory;
 use crate::error::Error;
 use crate::health::{self, Health};
 use crate::http::{self, TrustedProxies};
 use crate::jsapi::{self, Jsapi};
 use crate::login::{self, Login};
+use crate::tokens::seal::Sealer;
 use crate::tokens::{self, Tokens};
 use crate::{openapi, telemetry};
 
@@ -64,7 +66,9 @@ pub async fn start(
             .context("the schema cannot be brought up to date")?;
     }
     let cache = Cache::open(&settings.cache, clock.clone()).await?;
-    let dingtalk = DingTalk::new(&settings.dingtalk, &settings.apps, cache.clone(), clock.clone())?;
+    let sealer = Arc::new(Sealer::open(&settings.secrets, &settings.database)?);
+    let vault = Vault::new(cache.clone(), sealer);
+    let dingtalk = DingTalk::new(&settings.dingtalk, &settings.apps, Some(vault), clock.clone())?;
     let tokens = Tokens::open(settings, database.clone(), clock.clone()).await?;
     let directory = Directory::open(
         database.clone(),

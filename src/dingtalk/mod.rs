@@ -11,6 +11,7 @@ mod lenient;
 mod refusal;
 mod tickets;
 mod transport;
+pub mod vault;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +19,6 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use futures_util::future::join_all;
 
-use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::config;
 
@@ -30,6 +30,7 @@ use keeper::Keeper;
 use kept::{JsapiTicket, JsapiTicketKind};
 use tickets::Source;
 use transport::Transport;
+use vault::Vault;
 
 /// The platform, as the configured apps of one company see it. Clones share connections and secrets.
 #[derive(Clone)]
@@ -57,7 +58,8 @@ impl std::fmt::Debug for DingTalk {
 }
 
 impl DingTalk {
-    /// Gets ready to call the hosts of `settings` for `apps`; nothing is called yet.
+    /// Gets ready to call the hosts of `settings` for `apps`; nothing is called yet. Through the vault instances share
+    /// what the platform lends them; who has none (for want of the master key) keeps it to itself.
     ///
     /// # Errors
     /// When the machine has no CA certificates, or a host in the settings cannot be one.
@@ -68,7 +70,7 @@ impl DingTalk {
     pub fn new(
         settings: &config::dingtalk::DingTalk,
         apps: &BTreeMap<String, config::app::App>,
-        cache: Cache,
+        vault: Option<Vault>,
         clock: Clock,
     ) -> anyhow::Result<Self> {
         let transport = Transport::new(settings.timeout).context("no HTTP client can be made; CA certificates?")?;
@@ -78,7 +80,7 @@ impl DingTalk {
                 settings,
                 app,
                 transport: &transport,
-                cache: &cache,
+                vault: vault.as_ref(),
                 clock: &clock,
             };
             let caller = Caller::new(
