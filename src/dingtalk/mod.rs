@@ -17,7 +17,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
+use url::Url;
 
 use crate::clock::Clock;
 use crate::config;
@@ -39,6 +41,8 @@ pub struct DingTalk {
 }
 
 struct Inner {
+    transport: Transport,
+    api_url: Url,
     contacts: Contacts,
     apps: BTreeMap<String, App>,
 }
@@ -92,7 +96,12 @@ impl DingTalk {
         };
         let apps = apps.iter().map(app).collect::<Result<_, _>>()?;
         Ok(Self {
-            inner: Arc::new(Inner { contacts, apps }),
+            inner: Arc::new(Inner {
+                transport,
+                api_url: settings.api_url.clone(),
+                contacts,
+                apps,
+            }),
         })
     }
 
@@ -156,6 +165,14 @@ impl DingTalk {
     /// [`DingTalkError`].
     pub async fn auth_scopes(&self, app: &str) -> Result<AuthScopes, DingTalkError> {
         self.inner.contacts.scopes(self.caller(app)?).await
+    }
+
+    /// The time at the platform, to the second.
+    ///
+    /// # Errors
+    /// [`DingTalkError::Unavailable`].
+    pub async fn time(&self) -> Result<DateTime<Utc>, DingTalkError> {
+        Ok(self.inner.transport.time(&self.inner.api_url).await?)
     }
 
     /// Makes sure that the platform gives the app an access token.

@@ -16,7 +16,7 @@ use crate::config;
 
 use super::attempts::{Attempts, Does};
 use super::caller::Caller;
-use super::error::DingTalkError;
+use super::error::{DingTalkError, NoAppToken};
 use super::keeper::{Fetch, Keeper, Plan};
 use super::kept::{AppAccessTokenKind, JsapiTicketKind, Lent};
 use super::transport::{Endpoint, Load, Transport};
@@ -69,6 +69,7 @@ impl Source<'_> {
                     app_secret: secret,
                 })
                 .map_err(|error| DingTalkError::AppToken {
+                    why: NoAppToken::Other,
                     reason: error.to_string(),
                 })?;
                 let load = Load {

@@ -27,6 +27,7 @@ use crate::config;
 use crate::database::{self, Database};
 use crate::error::Error;
 use claims::{AccessClaims, Identity};
+use key_pair::KeyPair;
 use keys::Keys;
 use refresh_token::RefreshToken;
 use revocations::Revocations;
@@ -70,6 +71,21 @@ pub struct TokenPair {
     pub refresh_token: String,
     /// When that ends, in seconds since 1970.
     pub refresh_over_at: i64,
+}
+
+/// Makes sure that every signing key opens under the master key, where there is one; answers how many there are.
+///
+/// # Errors
+/// When the database does not answer, or a key does not open.
+pub async fn try_signing_keys(database: &Database, sealer: Option<&Sealer>) -> anyhow::Result<usize> {
+    let rows = signing_key::all(database.reader()).await?;
+    for row in &rows {
+        KeyPair::open(
+            row,
+            sealer.context("there is no master key to open the signing keys with")?,
+        )?;
+    }
+    Ok(rows.len())
 }
 
 impl Tokens {

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use tokio::task::JoinSet;
 
+use super::super::error::NoAppToken;
 use super::super::kept::Kept;
 use super::*;
 
@@ -332,7 +333,7 @@ async fn a_wrong_secret_is_told_apart_and_not_tried_at_full_speed() {
     for _ in 0..20 {
         let error = dingtalk.user_by_auth_code("default", &code()).await.unwrap_err();
         assert!(
-            matches!(&error, DingTalkError::AppToken { reason } if reason.contains("app_secret")),
+            matches!(&error, DingTalkError::AppToken { why: NoAppToken::WrongSecret, reason } if reason.contains("app_secret")),
             "{error:?}"
         );
         assert!(!error.to_string().contains(SECRET), "{error}");
@@ -354,8 +355,9 @@ async fn an_address_that_is_not_allowed_is_named() {
     let clock = Clock::default();
     let dingtalk = client(&platform, in_process(&clock).await, clock);
     let error = dingtalk.user_by_auth_code("default", &code()).await.unwrap_err();
-    assert!(
-        matches!(&error, DingTalkError::AppToken { reason } if reason.contains("203.0.113.9")),
-        "{error:?}"
-    );
+    let DingTalkError::AppToken { why, .. } = error else {
+        panic!("{error:?}");
+    };
+    let seen = Some([203, 0, 113, 9].into());
+    assert_eq!(why, NoAppToken::AddressNotAllowed { seen });
 }
