@@ -1,6 +1,7 @@
 //! The commands of the one binary, and their exit codes: 0 done, 1 failed, 2 wrong usage or settings.
 
 mod demo;
+mod doctor;
 mod employee;
 mod migrate;
 mod output;
@@ -41,6 +42,8 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Reads the settings and names every fault at once.
     CheckConfig,
+    /// Asks the real platform, database and cache what is wrong, and says what to do.
+    Doctor(doctor::Doctor),
     /// An employee: show, disable, enable, sign out.
     Employee(employee::Employee),
     /// Roles and who holds them.
@@ -73,6 +76,7 @@ pub async fn run() -> ExitCode {
         Command::Simulate(simulate) => simulate.run().await,
         Command::Migrate(migrate) => migrate.run(config).await,
         Command::CheckConfig => settings(config, Purpose::Serve).map(|_| say("The settings are in order.")),
+        Command::Doctor(doctor) => doctor.run(config).await,
         Command::Employee(employee) => employee.run(config).await,
         Command::Role(role) => role.run(config).await,
         Command::Openapi => openapi::document().to_pretty_json().map(say).map_err(Failure::from),
