@@ -130,6 +130,22 @@ impl Finding {
     }
 }
 
+/// A failure with its causes, less those that the text before tells already.
+pub(super) fn told(failure: &anyhow::Error) -> String {
+    failure
+        .chain()
+        .map(ToString::to_string)
+        .fold(String::new(), |told, cause| {
+            if told.is_empty() {
+                cause
+            } else if told.contains(&cause) {
+                told
+            } else {
+                format!("{told}: {cause}")
+            }
+        })
+}
+
 /// Gives a check its time.
 pub(super) async fn limited<T, E: Into<anyhow::Error>>(work: impl Future<Output = Result<T, E>>) -> anyhow::Result<T> {
     match tokio::time::timeout(LIMIT, work).await {

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 
-use super::finding::{Finding, LIMIT};
+use super::finding::{Finding, LIMIT, told};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::dingtalk::DingTalk;
@@ -33,7 +33,7 @@ pub(super) async fn examine(settings: &Settings) -> Vec<Finding> {
         Ok(dingtalk) => dingtalk,
         Err(cause) => {
             let advice = "install the CA certificates of this machine (package ca-certificates)";
-            return vec![Finding::failed(CLOCK, format!("{cause:#}"), advice)];
+            return vec![Finding::failed(CLOCK, told(&cause), advice)];
         }
     };
     let apps = settings.apps.keys().map(|app| {

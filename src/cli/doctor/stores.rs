@@ -5,7 +5,7 @@ use std::time::Duration;
 use sea_orm::DatabaseBackend;
 use uuid::Uuid;
 
-use super::finding::{Finding, limited};
+use super::finding::{Finding, limited, told};
 use crate::cache::Cache;
 use crate::cache::error::CacheError;
 use crate::clock::Clock;
@@ -46,7 +46,7 @@ pub(super) async fn database(settings: &Settings) -> Vec<Finding> {
         Err(cause) => {
             let away = Finding::failed(
                 DATABASE,
-                format!("{cause:#}"),
+                told(&cause),
                 "compare database.url with host, port, user and name of the database",
             );
             return [away].into_iter().chain(skipped("the database")).collect();
@@ -84,7 +84,7 @@ async fn schema(database: &Database) -> (Finding, bool) {
         Ok(steps) => steps,
         Err(cause) => {
             let advice = "is the database of a later release of this program, or of another program?";
-            return (Finding::failed(SCHEMA, format!("{cause:#}"), advice), false);
+            return (Finding::failed(SCHEMA, told(&cause), advice), false);
         }
     };
     let pending = steps.iter().filter(|(_, applied)| !applied).count();
@@ -105,7 +105,7 @@ async fn writing(database: &Database) -> Finding {
         Ok(()) => Finding::ok(WRITING, "allowed"),
         Err(cause) => Finding::failed(
             WRITING,
-            format!("{cause:#}"),
+            told(&cause),
             "is it a replica, a read-only file, or a user without the right to write?",
         ),
     }
@@ -117,21 +117,21 @@ async fn clock(database: &Database) -> Finding {
     match limited(database.time()).await {
         Ok(Some(theirs)) => Finding::clock(DATABASE_CLOCK, "the database server", theirs, (before, clock.now())),
         Ok(None) => Finding::ok(DATABASE_CLOCK, "that of this machine"),
-        Err(cause) => Finding::failed(DATABASE_CLOCK, format!("{cause:#}"), "see the line of the database"),
+        Err(cause) => Finding::failed(DATABASE_CLOCK, told(&cause), "see the line of the database"),
     }
 }
 
 async fn master_key(settings: &Settings, database: &Database) -> Finding {
     let sealer = match Sealer::find(&settings.secrets, &settings.database) {
         Ok(sealer) => sealer,
-        Err(cause) => return Finding::failed(MASTER_KEY, format!("{cause:#}"), "let this user read it"),
+        Err(cause) => return Finding::failed(MASTER_KEY, told(&cause), "let this user read it"),
     };
     match limited(tokens::try_signing_keys(database, sealer.as_ref())).await {
         Ok(0) => Finding::ok(MASTER_KEY, "there is no signing key yet that it would have to open"),
         Ok(count) => Finding::ok(MASTER_KEY, format!("opens the signing keys, {count} of them")),
         Err(cause) => Finding::failed(
             MASTER_KEY,
-            format!("{cause:#}"),
+            told(&cause),
             "give the master key with which this database began: secrets.master_key, or the file beside SQLite",
         ),
     }
@@ -174,7 +174,7 @@ pub(super) async fn cache(settings: &Settings) -> Finding {
         ),
         Err(cause) => Finding::failed(
             CACHE,
-            format!("{cause:#}"),
+            told(&cause),
             "compare cache.url with host, port, user and password of Redis; its user needs all commands on sso:*",
         ),
     }
