@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use chrono::{DateTime, Utc};
 use migrations::Migrator;
 use sea_orm::sqlx::ConnectOptions as _;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -137,6 +138,36 @@ impl Database {
                 )
             })
             .collect())
+    }
+
+    /// Makes sure that this service may write, by a statement that changes nothing.
+    ///
+    /// # Errors
+    /// When it may not: a replica, a read-only file, a user without the right, a schema that is not there.
+    pub async fn try_write(&self) -> Result<(), DbErr> {
+        let transaction = self.begin().await?;
+        transaction
+            .execute_unprepared("UPDATE seaql_migrations SET applied_at = applied_at WHERE 1 = 0")
+            .await?;
+        transaction.rollback().await
+    }
+
+    /// The time at the database server; none for SQLite, which has no other than ours.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn time(&self) -> Result<Option<DateTime<Utc>>, DbErr> {
+        let sql = match self.backend() {
+            DatabaseBackend::Postgres => "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS bigint) AS ms",
+            DatabaseBackend::MySql => "SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) AS ms",
+            _ => return Ok(None),
+        };
+        let row = self
+            .reader
+            .query_one_raw(Statement::from_string(self.backend(), sql))
+            .await?;
+        let ms: Option<i64> = row.map(|row| row.try_get("", "ms")).transpose()?;
+        Ok(ms.and_then(DateTime::from_timestamp_millis))
     }
 
     /// Closes all connections, so that the last write-ahead log of SQLite is folded in.

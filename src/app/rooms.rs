@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::database::Database;
 use crate::dingtalk::DingTalk;
+use crate::dingtalk::vault::Vault;
 use crate::directory::Directory;
 use crate::exchange::{self, Exchange};
 use crate::forward_auth::{self, ForwardAuth};
@@ -55,6 +56,7 @@ impl Rooms {
         let sealer = Arc::new(Sealer::open(&settings.secrets, &settings.database)?);
         let corp_id = settings.dingtalk.corp_id.clone();
         let clients = Clients::open(database.clone(), corp_id, clock.clone()).await?;
+        let vault = Vault::new(cache.clone(), Arc::clone(&sealer));
         let tokens = Tokens::open(
             settings,
             sealer,
@@ -64,7 +66,7 @@ impl Rooms {
             clock.clone(),
         )
         .await?;
-        let dingtalk = DingTalk::new(&settings.dingtalk, &settings.apps, cache.clone(), clock.clone())?;
+        let dingtalk = DingTalk::new(&settings.dingtalk, &settings.apps, Some(vault), clock.clone())?;
         let directory = Directory::open(
             database.clone(),
             dingtalk.clone(),

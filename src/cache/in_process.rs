@@ -190,6 +190,10 @@ impl Store for InProcess {
     fn ping(&self) -> Answer<'_, ()> {
         ready(Ok(())).boxed()
     }
+
+    fn server_version(&self) -> Answer<'_, Option<String>> {
+        ready(Ok(None)).boxed()
+    }
 }
 
 #[cfg(test)]

@@ -164,6 +164,14 @@ impl Cache {
         self.store.ping().await
     }
 
+    /// The version of the server that keeps it; none in the process, or where the server does not say.
+    ///
+    /// # Errors
+    /// As [`Self::get`]. [`CacheError::Refused`] where we may not ask.
+    pub async fn server_version(&self) -> Result<Option<String>, CacheError> {
+        self.store.server_version().await
+    }
+
     /// Whether other instances see what is kept here.
     #[must_use]
     pub fn is_shared(&self) -> bool {

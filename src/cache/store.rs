@@ -22,4 +22,5 @@ pub(super) trait Store: Send + Sync {
     fn publish<'a>(&'a self, channel: &'a str, message: &'a [u8]) -> Answer<'a, ()>;
     fn subscribe<'a>(&'a self, channel: &'a str) -> BoxFuture<'a, Subscription>;
     fn ping(&self) -> Answer<'_, ()>;
+    fn server_version(&self) -> Answer<'_, Option<String>>;
 }

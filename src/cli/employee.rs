@@ -8,7 +8,6 @@ use serde_json::json;
 
 use super::output::say;
 use super::{Failure, settings};
-use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::config::{Purpose, Settings};
 use crate::database::Database;
@@ -120,8 +119,7 @@ impl Employee {
 pub(super) async fn directory(settings: &Settings) -> anyhow::Result<Directory> {
     let clock = Clock::default();
     let database = Database::open(&settings.database).await?;
-    let cache = Cache::open(&settings.cache, clock.clone()).await?;
-    let dingtalk = DingTalk::new(&settings.dingtalk, &settings.apps, cache, clock.clone())?;
+    let dingtalk = DingTalk::new(&settings.dingtalk, &settings.apps, None, clock.clone())?;
     Directory::open(
         database,
         dingtalk,

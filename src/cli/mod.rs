@@ -2,6 +2,7 @@
 
 mod client;
 mod demo;
+mod doctor;
 mod employee;
 mod key;
 mod migrate;
@@ -43,6 +44,8 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Reads the settings and names every fault at once.
     CheckConfig,
+    /// Asks the real platform, database and cache what is wrong, and says what to do.
+    Doctor(doctor::Doctor),
     /// An employee: show, disable, enable, sign out.
     Employee(employee::Employee),
     /// Roles and who holds them.
@@ -79,6 +82,7 @@ pub async fn run() -> ExitCode {
         Command::Simulate(simulate) => simulate.run().await,
         Command::Migrate(migrate) => migrate.run(config).await,
         Command::CheckConfig => settings(config, Purpose::Serve).map(|_| say("The settings are in order.")),
+        Command::Doctor(doctor) => doctor.run(config).await,
         Command::Employee(employee) => employee.run(config).await,
         Command::Role(role) => role.run(config).await,
         Command::Client(client) => client.run(config).await,

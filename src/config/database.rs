@@ -1,5 +1,7 @@
 //! `[database]`: the store of what may not be lost.
 
+use std::path::PathBuf;
+
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::check;
@@ -21,6 +23,14 @@ impl Database {
     #[must_use]
     pub fn is_server(&self) -> bool {
         !self.url.expose_secret().starts_with("sqlite:")
+    }
+
+    /// The file of an SQLite database; none for a server, or for one in memory.
+    #[must_use]
+    pub fn file(&self) -> Option<PathBuf> {
+        let path = self.url.expose_secret().strip_prefix("sqlite:")?;
+        let path = path.trim_start_matches("//").split('?').next().unwrap_or_default();
+        (!path.contains(":memory:")).then(|| PathBuf::from(path))
     }
 }
 

@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use super::check;
 use super::reader::{Read, Reader};
 
-/// What encrypts signing keys at rest.
+/// What encrypts our signing keys and, in a shared cache, what DingTalk lends us.
 #[derive(Debug, Clone)]
 pub struct Secrets {
     /// Any text of 32 characters or more; none with SQLite means: made beside the database.

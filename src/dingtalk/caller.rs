@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::sleep;
 
 use super::attempts::{Attempts, Does};
-use super::error::{CodeSpent, DingTalkError};
+use super::error::{CodeSpent, DingTalkError, NoAppToken};
 use super::keeper::Keeper;
 use super::kept::AppAccessTokenKind;
 use super::refusal::{Fault, Meaning};
@@ -70,6 +70,7 @@ fn before_sending(error: DingTalkError) -> DingTalkError {
         },
         DingTalkError::UnknownApp | DingTalkError::AppToken { .. } | DingTalkError::Throttled { .. } => error,
         other => DingTalkError::AppToken {
+            why: NoAppToken::Other,
             reason: other.to_string(),
         },
     }

@@ -1,5 +1,7 @@
 //! What a call to the platform may end in, by what the caller has to decide.
 
+use std::net::IpAddr;
+
 /// Whether an auth code that was to be redeemed may still be good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CodeSpent {
@@ -7,6 +9,20 @@ pub enum CodeSpent {
     No,
     /// Perhaps redeemed: sending it again could be answered as a replay.
     Maybe,
+}
+
+/// Why an app has no access token that the platform accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoAppToken {
+    /// App key and app secret do not belong together.
+    WrongSecret,
+    /// Calls from the address of this server are refused.
+    AddressNotAllowed {
+        /// The address that the platform saw, where it tells.
+        seen: Option<IpAddr>,
+    },
+    /// Anything else.
+    Other,
 }
 
 /// Why the platform did not do what it was asked for.
@@ -20,6 +36,8 @@ pub enum DingTalkError {
     /// The platform gives us no app access token, or none that it accepts afterwards.
     #[error("no app access token: {reason}")]
     AppToken {
+        /// What kind of failure it is.
+        why: NoAppToken,
         /// What is wrong and what to do about it.
         reason: String,
     },

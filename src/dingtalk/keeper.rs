@@ -10,11 +10,11 @@ use futures_util::future::{BoxFuture, Shared};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use crate::cache::Cache;
 use crate::clock::Clock;
 
 use super::error::{CodeSpent, DingTalkError};
 use super::kept::{Kept, Lent};
+use super::vault::Vault;
 
 /// How long a second refusal in a row is answered from memory.
 const REFUSAL_HOLDS: TimeDelta = TimeDelta::seconds(1);
@@ -52,7 +52,7 @@ impl<Kind> Clone for Keeper<Kind> {
 
 struct Inner<Kind> {
     plan: Plan,
-    cache: Cache,
+    vault: Option<Vault>,
     clock: Clock,
     /// What is in use; also kept when it has grown old, to know a prolonged one by it.
     current: RwLock<Option<Arc<Kept<Kind>>>>,
@@ -70,7 +70,8 @@ struct Desk<Kind> {
 }
 
 impl<Kind: 'static> Keeper<Kind> {
-    pub(super) fn new(plan: Plan, cache: Cache, clock: Clock) -> Self {
+    /// Without a vault every instance keeps a secret of its own.
+    pub(super) fn new(plan: Plan, vault: Option<Vault>, clock: Clock) -> Self {
         let desk = Mutex::new(Desk {
             flight: None,
             rejected: None,
@@ -79,7 +80,7 @@ impl<Kind: 'static> Keeper<Kind> {
         });
         Self(Arc::new(Inner {
             plan,
-            cache,
+            vault,
             clock,
             current: RwLock::default(),
             desk,
@@ -200,27 +201,30 @@ impl<Kind: 'static> Keeper<Kind> {
 
     /// From the shared cache, or from the platform by whoever holds the lease. With the cache away: from the platform.
     async fn obtain(&self, ahead: bool) -> Outcome<Kind> {
-        let Inner { plan, cache, .. } = &*self.0;
-        let (lease, mark) = (format!("{}:lease", plan.key), Uuid::new_v4());
+        let Inner { plan, vault, .. } = &*self.0;
+        let Some(vault) = vault else {
+            return self.fetch().await;
+        };
+        let mark = Uuid::new_v4();
         let began = Instant::now();
         let mut pause = PAUSES.0;
         loop {
-            match self.shared(ahead).await {
+            match self.shared(vault, ahead).await {
                 Ok(None) => {}
                 Ok(Some(kept)) => return Ok(kept),
                 Err(()) => return self.fetch().await,
             }
-            match cache
-                .add(&lease, mark.as_bytes(), plan.patience + Duration::from_secs(2))
+            match vault
+                .lease(&plan.key, mark, plan.patience + Duration::from_secs(2))
                 .await
             {
                 Ok(true) => {
                     // The holder before may have come home between the look and the lease.
-                    let outcome = match self.shared(ahead).await {
+                    let outcome = match self.shared(vault, ahead).await {
                         Ok(Some(kept)) => Ok(kept),
                         Ok(None) | Err(()) => self.fetch().await,
                     };
-                    if let Err(error) = cache.release(&lease, mark.as_bytes()).await {
+                    if let Err(error) = vault.release(&plan.key, mark).await {
                         tracing::debug!(%error, "a lease was left to run out");
                     }
                     return outcome;
@@ -234,9 +238,9 @@ impl<Kind: 'static> Keeper<Kind> {
     }
 
     /// What the shared cache has and may be used; an error when it is away.
-    async fn shared(&self, ahead: bool) -> Result<Option<Arc<Kept<Kind>>>, ()> {
-        let Inner { plan, cache, clock, .. } = &*self.0;
-        let bytes = cache.get(&plan.key).await.map_err(|error| {
+    async fn shared(&self, vault: &Vault, ahead: bool) -> Result<Option<Arc<Kept<Kind>>>, ()> {
+        let Inner { plan, clock, .. } = &*self.0;
+        let bytes = vault.get(&plan.key).await.map_err(|error| {
             tracing::warn!(%error, "going on without the shared cache");
         })?;
         let now = clock.now();
@@ -250,7 +254,7 @@ impl<Kind: 'static> Keeper<Kind> {
     }
 
     async fn fetch(&self) -> Outcome<Kind> {
-        let Inner { plan, cache, clock, .. } = &*self.0;
+        let Inner { plan, vault, clock, .. } = &*self.0;
         // From before the request: it must not be held for longer-lived than it is.
         let now = clock.now();
         let lent = (plan.fetch)().await?;
@@ -261,8 +265,10 @@ impl<Kind: 'static> Keeper<Kind> {
                 detail: "what it gives can be no token or ticket".to_owned(),
             })?;
         let ttl = (kept.over_at() - now).to_std().unwrap_or_default();
-        if let Err(error) = cache.set(&plan.key, &kept.to_bytes(), ttl).await {
-            tracing::warn!(%error, "the other instances will have to fetch for themselves");
+        if let Some(vault) = vault
+            && let Err(error) = vault.set(&plan.key, &kept.to_bytes(), ttl).await
+        {
+            tracing::warn!(error = %format!("{error:#}"), "the other instances will have to fetch for themselves");
         }
         Ok(Arc::new(kept))
     }

@@ -12,14 +12,16 @@ mod oauth;
 mod refusal;
 mod tickets;
 mod transport;
+pub mod vault;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
+use url::Url;
 
-use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::config;
 
@@ -32,6 +34,7 @@ use kept::{JsapiTicket, JsapiTicketKind};
 use oauth::OAuth;
 use tickets::Source;
 use transport::Transport;
+use vault::Vault;
 
 /// The platform, as the configured apps of one company see it. Clones share connections and secrets.
 #[derive(Clone)]
@@ -41,6 +44,7 @@ pub struct DingTalk {
 
 struct Inner {
     transport: Transport,
+    api_url: Url,
     contacts: Contacts,
     oauth: OAuth,
     apps: BTreeMap<String, App>,
@@ -62,7 +66,8 @@ impl std::fmt::Debug for DingTalk {
 }
 
 impl DingTalk {
-    /// Gets ready to call the hosts of `settings` for `apps`; nothing is called yet.
+    /// Gets ready to call the hosts of `settings` for `apps`; nothing is called yet. Through the vault instances share
+    /// what the platform lends them; who has none (for want of the master key) keeps it to itself.
     ///
     /// # Errors
     /// When the machine has no CA certificates, or a host in the settings cannot be one.
@@ -73,7 +78,7 @@ impl DingTalk {
     pub fn new(
         settings: &config::dingtalk::DingTalk,
         apps: &BTreeMap<String, config::app::App>,
-        cache: Cache,
+        vault: Option<Vault>,
         clock: Clock,
     ) -> anyhow::Result<Self> {
         let transport = Transport::new(settings.timeout).context("no HTTP client can be made; CA certificates?")?;
@@ -84,7 +89,7 @@ impl DingTalk {
                 settings,
                 app,
                 transport: &transport,
-                cache: &cache,
+                vault: vault.as_ref(),
                 clock: &clock,
             };
             let caller = Caller::new(
@@ -106,6 +111,7 @@ impl DingTalk {
         Ok(Self {
             inner: Arc::new(Inner {
                 transport,
+                api_url: settings.api_url.clone(),
                 contacts,
                 oauth,
                 apps,
@@ -190,6 +196,14 @@ impl DingTalk {
     /// [`DingTalkError`].
     pub async fn auth_scopes(&self, app: &str) -> Result<AuthScopes, DingTalkError> {
         self.inner.contacts.scopes(self.caller(app)?).await
+    }
+
+    /// The time at the platform, to the second.
+    ///
+    /// # Errors
+    /// [`DingTalkError::Unavailable`].
+    pub async fn time(&self) -> Result<DateTime<Utc>, DingTalkError> {
+        Ok(self.inner.transport.time(&self.inner.api_url).await?)
     }
 
     /// Makes sure that the platform gives the app an access token.

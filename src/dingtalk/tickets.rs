@@ -11,16 +11,16 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tokio::time::sleep;
 
-use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::config;
 
 use super::attempts::{Attempts, Does};
 use super::caller::Caller;
-use super::error::DingTalkError;
+use super::error::{DingTalkError, NoAppToken};
 use super::keeper::{Fetch, Keeper, Plan};
 use super::kept::{AppAccessTokenKind, JsapiTicketKind, Lent};
 use super::transport::{Endpoint, Load, Transport};
+use super::vault::Vault;
 
 /// The age at which a ticket ends, however often it was prolonged (dingtalk-api, section 2.2).
 const TICKET_ENDS_AFTER: TimeDelta = TimeDelta::hours(24);
@@ -30,7 +30,7 @@ pub(super) struct Source<'a> {
     pub(super) settings: &'a config::dingtalk::DingTalk,
     pub(super) app: &'a config::app::App,
     pub(super) transport: &'a Transport,
-    pub(super) cache: &'a Cache,
+    pub(super) vault: Option<&'a Vault>,
     pub(super) clock: &'a Clock,
 }
 
@@ -69,6 +69,7 @@ impl Source<'_> {
                     app_secret: secret,
                 })
                 .map_err(|error| DingTalkError::AppToken {
+                    why: NoAppToken::Other,
                     reason: error.to_string(),
                 })?;
                 let load = Load {
@@ -133,7 +134,7 @@ impl Source<'_> {
             absolute,
             fetch,
         };
-        Keeper::new(plan, self.cache.clone(), self.clock.clone())
+        Keeper::new(plan, self.vault.cloned(), self.clock.clone())
     }
 
     /// A changed secret or host is another key: nobody is served what the former one got.

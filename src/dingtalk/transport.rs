@@ -4,8 +4,9 @@ use std::error::Error as _;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use reqwest::Client;
-use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderName, HeaderValue};
 use serde::de::DeserializeOwned;
 use url::Url;
 
@@ -112,6 +113,18 @@ impl Transport {
         }
         read(status, &body, &[load.token.unwrap_or_default(), load.secret])
     }
+
+    /// The time at a host, to the second, as any answer tells it (`Date`, RFC 9110 section 6.6.1).
+    pub(super) async fn time(&self, host: &Url) -> Result<DateTime<Utc>, Fault> {
+        let answer = self.client.get(host.clone()).send().await.map_err(fault)?;
+        read_date(answer.headers().get(DATE))
+            .ok_or_else(|| Fault::Unreadable("an answer that tells no time".to_owned()))
+    }
+}
+
+fn read_date(date: Option<&HeaderValue>) -> Option<DateTime<Utc>> {
+    let date = DateTime::parse_from_rfc2822(date?.to_str().ok()?).ok()?;
+    Some(date.to_utc())
 }
 
 fn fault(error: reqwest::Error) -> Fault {

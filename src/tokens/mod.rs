@@ -43,6 +43,7 @@ use delivery::Deliveries;
 use grant::{Grants, Redemption};
 use handle::Handle;
 use issuer::Issuer;
+use key_pair::KeyPair;
 use keys::Keys;
 use revocations::Revocations;
 use seal::{Mark, Sealer};
@@ -78,6 +79,21 @@ pub struct TokenPair {
     pub refresh_token: String,
     /// When that ends, in seconds since 1970.
     pub refresh_over_at: i64,
+}
+
+/// Makes sure that every signing key opens under the master key, where there is one; answers how many there are.
+///
+/// # Errors
+/// When the database does not answer, or a key does not open.
+pub async fn try_signing_keys(database: &Database, sealer: Option<&Sealer>) -> anyhow::Result<usize> {
+    let rows = signing_key::all(database.reader()).await?;
+    for row in &rows {
+        KeyPair::open(
+            row,
+            sealer.context("there is no master key to open the signing keys with")?,
+        )?;
+    }
+    Ok(rows.len())
 }
 
 impl Tokens {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -36,10 +36,33 @@ impl Sealer {
     /// # Errors
     /// When there is no key, or its file cannot be read or made.
     pub fn open(secrets: &config::secrets::Secrets, database: &config::database::Database) -> anyhow::Result<Self> {
-        match &secrets.master_key {
-            Some(key) => Self::new(key),
-            None => Self::new(&key_beside_the_database(database)?),
+        if let Some(sealer) = Self::find(secrets, database)? {
+            return Ok(sealer);
         }
+        match file_beside(database) {
+            Some(file) => Self::new(&make_key(&file)?),
+            None if database.is_server() => {
+                bail!("secrets.master_key is missing: a database server needs one that all instances share")
+            }
+            // What is sealed in memory ends with the process, as its key does.
+            None => Self::new(&SecretString::from(random_text()?)),
+        }
+    }
+
+    /// As [`Self::open`], but makes nothing: none where no key is configured and there is no file of it.
+    ///
+    /// # Errors
+    /// When the file of the key cannot be read.
+    pub fn find(
+        secrets: &config::secrets::Secrets,
+        database: &config::database::Database,
+    ) -> anyhow::Result<Option<Self>> {
+        let kept = match (&secrets.master_key, file_beside(database)) {
+            (Some(key), _) => Some(key.clone()),
+            (None, Some(file)) => read_key(&file)?,
+            (None, None) => None,
+        };
+        kept.map(|key| Self::new(&key)).transpose()
     }
 
     pub(super) fn new(master: &SecretString) -> anyhow::Result<Self> {
@@ -104,24 +127,22 @@ impl Sealer {
     }
 }
 
-fn key_beside_the_database(database: &config::database::Database) -> anyhow::Result<SecretString> {
-    let url = database.url.expose_secret();
-    let Some(path) = url.strip_prefix("sqlite:").filter(|path| !path.contains(":memory:")) else {
-        if url.starts_with("sqlite:") {
-            return Ok(SecretString::from(random_text()?));
-        }
-        bail!("secrets.master_key is missing: a database server needs one that all instances share");
-    };
-    let path = path.trim_start_matches("//").split('?').next().unwrap_or_default();
-    let file = PathBuf::from(path).with_extension("master-key");
-    match fs::read_to_string(&file) {
-        Ok(text) if text.trim().len() >= 32 => return Ok(SecretString::from(text.trim().to_owned())),
+/// The file of the master key that is made beside an SQLite database.
+fn file_beside(database: &config::database::Database) -> Option<PathBuf> {
+    Some(database.file()?.with_extension("master-key"))
+}
+
+/// The master key of that file, where it exists.
+fn read_key(file: &Path) -> anyhow::Result<Option<SecretString>> {
+    match fs::read_to_string(file) {
+        Ok(text) if text.trim().len() >= 32 => Ok(Some(SecretString::from(text.trim().to_owned()))),
         Ok(_) => bail!("{} holds no master key: 32 characters or more", file.display()),
-        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
-            return Err(cause).with_context(|| format!("{} cannot be read", file.display()));
-        }
-        Err(_) => {}
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(cause) => Err(cause).with_context(|| format!("{} cannot be read", file.display())),
     }
+}
+
+fn make_key(file: &Path) -> anyhow::Result<SecretString> {
     let text = random_text()?;
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -131,7 +152,7 @@ fn key_beside_the_database(database: &config::database::Database) -> anyhow::Res
         options.mode(0o600);
     }
     let mut handle = options
-        .open(&file)
+        .open(file)
         .with_context(|| format!("{} cannot be made", file.display()))?;
     handle
         .write_all(text.as_bytes())

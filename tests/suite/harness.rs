@@ -202,6 +202,11 @@ impl Harness {
         .await
     }
 
+    /// The settings of the service, as variables.
+    pub(crate) fn env(&self) -> &[(String, String)] {
+        &self.env
+    }
+
     /// Runs a command of the binary beside the service, as an administrator does.
     pub(crate) async fn command(&self, arguments: &[&str]) -> String {
         let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_dingtalk-sso"))

@@ -205,4 +205,15 @@ impl Store for InRedis {
     fn ping(&self) -> Answer<'_, ()> {
         async move { self.ask(&cmd("PING"), Repeat::Safe).await }.boxed()
     }
+
+    fn server_version(&self) -> Answer<'_, Option<String>> {
+        async move {
+            let told: String = self.ask(cmd("INFO").arg("server"), Repeat::Safe).await?;
+            Ok(told
+                .lines()
+                .find_map(|line| line.strip_prefix("redis_version:"))
+                .map(|version| version.chars().filter(|letter| !letter.is_control()).take(20).collect()))
+        }
+        .boxed()
+    }
 }

@@ -1,10 +1,12 @@
 //! Reads what the platform answers: the success that was expected, or one of three shapes of refusal.
 
+use std::net::IpAddr;
+
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Error as _};
 use serde_json::Value;
 
-use super::error::{CodeSpent, DingTalkError};
+use super::error::{CodeSpent, DingTalkError, NoAppToken};
 
 /// Longest text of the platform that is passed on to a log.
 const LONGEST_TEXT: usize = 300;
@@ -189,6 +191,12 @@ fn tidy(text: &str, hush: &[&str]) -> String {
         .collect()
 }
 
+/// The first IP address in words of the platform, which tells so whom it has refused.
+fn address_in(text: &str) -> Option<IpAddr> {
+    text.split(|letter: char| !(letter.is_ascii_hexdigit() || matches!(letter, '.' | ':')))
+        .find_map(|word| word.parse().ok())
+}
+
 impl From<Fault> for DingTalkError {
     fn from(fault: Fault) -> Self {
         let unavailable = |code_spent, detail| Self::Unavailable { code_spent, detail };
@@ -202,16 +210,21 @@ impl From<Fault> for DingTalkError {
         };
         match meaning {
             Meaning::TokenRejected => Self::AppToken {
+                why: NoAppToken::Other,
                 reason: format!(
                     "DingTalk rejects even a fresh one ({code}): do app_key and hosts belong together? {text}"
                 ),
             },
             Meaning::Credentials => Self::AppToken {
+                why: NoAppToken::WrongSecret,
                 reason: format!(
                     "wrong app_key or app_secret ({code}); compare both with the developer console: {text}"
                 ),
             },
             Meaning::Address => Self::AppToken {
+                why: NoAppToken::AddressNotAllowed {
+                    seen: address_in(&text),
+                },
                 reason: format!(
                     "this server's address is not allowed ({code}); add it to the app's outbound IPs (服务器出口IP): {text}"
                 ),

@@ -130,7 +130,7 @@ async fn a_host_that_cannot_be_reached_leaves_the_code_unspent() {
             ..settings(&platform)
         };
         let clock = Clock::default();
-        let dingtalk = DingTalk::new(&settings, &apps("dingkey"), in_process(&clock).await, clock).unwrap();
+        let dingtalk = DingTalk::new(&settings, &apps("dingkey"), None, clock).unwrap();
         let error = dingtalk.user_by_auth_code("default", &code()).await.unwrap_err();
         assert_eq!(spent(&error), Some(CodeSpent::No), "{error:?}");
     }

@@ -10,10 +10,14 @@ use secrecy::SecretString;
 use uuid::Uuid;
 
 use super::*;
+use crate::cache::Cache;
+use crate::tokens::seal::Sealer;
 use server::{Platform, Reply};
 
 /// The secret in the settings of these tests.
 const SECRET: &str = "app-secret-of-the-tests";
+/// The key under which these tests share what the platform lends.
+const MASTER_KEY: &str = "a master key for tests, long enough";
 
 /// A client of `platform` with one app.
 fn client(platform: &Platform, cache: Cache, clock: Clock) -> DingTalk {
@@ -21,7 +25,24 @@ fn client(platform: &Platform, cache: Cache, clock: Clock) -> DingTalk {
 }
 
 fn client_of(platform: &Platform, app_key: &str, cache: Cache, clock: Clock) -> DingTalk {
-    DingTalk::new(&settings(platform), &apps(app_key), cache, clock).unwrap()
+    DingTalk::new(
+        &settings(platform),
+        &apps(app_key),
+        Some(vault(cache, MASTER_KEY)),
+        clock,
+    )
+    .unwrap()
+}
+
+fn vault(cache: Cache, master_key: &str) -> Vault {
+    let secrets = config::secrets::Secrets {
+        master_key: Some(SecretString::from(master_key)),
+    };
+    let database = config::database::Database {
+        url: SecretString::from("sqlite::memory:"),
+        max_connections: 1,
+    };
+    Vault::new(cache, Arc::new(Sealer::open(&secrets, &database).unwrap()))
 }
 
 /// For tests that make so many calls at once that a busy machine is slow to serve them.
@@ -30,7 +51,7 @@ fn patient(platform: &Platform, cache: Cache, clock: Clock) -> DingTalk {
         timeout: Duration::from_secs(20),
         ..settings(platform)
     };
-    DingTalk::new(&settings, &apps("dingkey"), cache, clock).unwrap()
+    DingTalk::new(&settings, &apps("dingkey"), Some(vault(cache, MASTER_KEY)), clock).unwrap()
 }
 
 fn settings(platform: &Platform) -> config::dingtalk::DingTalk {

@@ -3,6 +3,8 @@
 use chrono::TimeDelta;
 use tokio::task::JoinSet;
 
+use super::super::error::NoAppToken;
+use super::super::kept::Kept;
 use super::*;
 
 const TOKEN: &str = "/api/v1.0/oauth2/accessToken";
@@ -52,6 +54,24 @@ async fn a_caller_who_goes_away_does_not_end_the_fetch() {
     assert_eq!(platform.count(TOKEN), 1);
 }
 
+/// The Redis to test against; without one says that the test did not run.
+fn redis_url() -> Option<String> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "which store to test against is no setting of the service"
+    )]
+    let url = std::env::var("TEST_CACHE_URL")
+        .ok()
+        .filter(|url| url.starts_with("redis"));
+    if url.is_none() {
+        #[expect(clippy::print_stderr, reason = "a test that did not run must say so")]
+        {
+            eprintln!("SKIPPED: TEST_CACHE_URL names no Redis");
+        }
+    }
+    url
+}
+
 async fn instances_share(first: DingTalk, second: DingTalk, platform: &Platform) {
     let (one, two) = tokio::join!(first.jsapi_ticket("default"), second.jsapi_ticket("default"));
     assert_eq!(one.unwrap().reveal(), two.unwrap().reveal());
@@ -71,20 +91,7 @@ async fn two_instances_on_one_cache_make_one_fetch() {
 
 #[tokio::test]
 async fn two_instances_on_one_redis_make_one_fetch() {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "which store to test against is no setting of the service"
-    )]
-    let Some(url) = std::env::var("TEST_CACHE_URL")
-        .ok()
-        .filter(|url| url.starts_with("redis"))
-    else {
-        #[expect(clippy::print_stderr, reason = "a test that did not run must say so")]
-        {
-            eprintln!("SKIPPED: TEST_CACHE_URL names no Redis");
-        }
-        return;
-    };
+    let Some(url) = redis_url() else { return };
     let (platform, clock, app_key) = (plain_platform().await, Clock::default(), unique("ding"));
     let first = client_of(&platform, &app_key, opened(&url, &clock).await, clock.clone());
     let second = client_of(&platform, &app_key, opened(&url, &clock).await, clock.clone());
@@ -92,6 +99,72 @@ async fn two_instances_on_one_redis_make_one_fetch() {
     let later = client_of(&platform, &app_key, opened(&url, &clock).await, clock);
     assert_eq!(later.jsapi_ticket("default").await.unwrap().reveal(), "k0");
     assert_eq!(platform.count(TICKET), 1);
+}
+
+#[tokio::test]
+async fn nothing_that_the_platform_lends_lies_open_in_redis() {
+    let Some(url) = redis_url() else { return };
+    let (platform, clock, app_key) = (plain_platform().await, Clock::default(), unique("ding"));
+    let dingtalk = client_of(&platform, &app_key, opened(&url, &clock).await, clock);
+    dingtalk.jsapi_ticket("default").await.unwrap();
+    let mut redis = redis::Client::open(url)
+        .unwrap()
+        .get_multiplexed_async_connection()
+        .await
+        .unwrap();
+    let keys: Vec<String> = redis::cmd("KEYS")
+        .arg(format!("sso:dingtalk:*:{app_key}:*"))
+        .query_async(&mut redis)
+        .await
+        .unwrap();
+    assert_eq!(keys.len(), 2, "token and ticket: {keys:?}");
+    for key in keys {
+        let value: String = redis::cmd("GET").arg(&key).query_async(&mut redis).await.unwrap();
+        assert!(
+            Kept::<JsapiTicketKind>::from_bytes(value.as_bytes()).is_none(),
+            "{key}: {value}"
+        );
+        assert!(
+            !value.contains("secret") && !value.contains("over_at"),
+            "{key}: {value}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_another_master_key_sealed_is_fetched_anew() {
+    let (platform, clock) = (plain_platform().await, Clock::default());
+    let cache = in_process(&clock).await;
+    let with = |master_key| {
+        let vault = vault(cache.clone(), master_key);
+        DingTalk::new(&settings(&platform), &apps("dingkey"), Some(vault), clock.clone()).unwrap()
+    };
+    let other = "another master key, which opens nothing of the first";
+    for (master_key, ticket) in [(MASTER_KEY, "k0"), (other, "k1"), (other, "k1"), (MASTER_KEY, "k2")] {
+        assert_eq!(with(master_key).jsapi_ticket("default").await.unwrap().reveal(), ticket);
+    }
+}
+
+#[tokio::test]
+async fn what_lies_sealed_in_another_place_does_not_count() {
+    let clock = Clock::default();
+    let cache = in_process(&clock).await;
+    let vault = vault(cache.clone(), MASTER_KEY);
+    vault.set("here", b"secret", Duration::from_secs(9)).await.unwrap();
+    assert_eq!(vault.get("here").await.unwrap().unwrap(), b"secret");
+    let sealed = cache.get("here").await.unwrap().unwrap();
+    cache.set("there", &sealed, Duration::from_secs(9)).await.unwrap();
+    assert_eq!(vault.get("there").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn without_a_vault_each_instance_fetches_for_itself() {
+    let (platform, clock) = (plain_platform().await, Clock::default());
+    for ticket in ["k0", "k1"] {
+        let dingtalk = DingTalk::new(&settings(&platform), &apps("dingkey"), None, clock.clone()).unwrap();
+        assert_eq!(dingtalk.jsapi_ticket("default").await.unwrap().reveal(), ticket);
+        assert_eq!(dingtalk.jsapi_ticket("default").await.unwrap().reveal(), ticket);
+    }
 }
 
 #[tokio::test]
@@ -260,7 +333,7 @@ async fn a_wrong_secret_is_told_apart_and_not_tried_at_full_speed() {
     for _ in 0..20 {
         let error = dingtalk.user_by_auth_code("default", &code()).await.unwrap_err();
         assert!(
-            matches!(&error, DingTalkError::AppToken { reason } if reason.contains("app_secret")),
+            matches!(&error, DingTalkError::AppToken { why: NoAppToken::WrongSecret, reason } if reason.contains("app_secret")),
             "{error:?}"
         );
         assert!(!error.to_string().contains(SECRET), "{error}");
@@ -282,8 +355,9 @@ async fn an_address_that_is_not_allowed_is_named() {
     let clock = Clock::default();
     let dingtalk = client(&platform, in_process(&clock).await, clock);
     let error = dingtalk.user_by_auth_code("default", &code()).await.unwrap_err();
-    assert!(
-        matches!(&error, DingTalkError::AppToken { reason } if reason.contains("203.0.113.9")),
-        "{error:?}"
-    );
+    let DingTalkError::AppToken { why, .. } = error else {
+        panic!("{error:?}");
+    };
+    let seen = Some([203, 0, 113, 9].into());
+    assert_eq!(why, NoAppToken::AddressNotAllowed { seen });
 }
