@@ -175,7 +175,7 @@ impl Directory {
     pub async fn admit(
         &self,
         transaction: &impl ConnectionTrait,
-        profiles: &[Profile],
+        profiles: &[&Profile],
     ) -> Result<HashMap<String, Employee>, AdmitError> {
         let house = &*self.0;
         let now = house.clock.now();
@@ -203,10 +203,14 @@ impl Directory {
                 .await
                 .map_err(AdmitError::Update)?;
         }
-        self.place(transaction, profiles, &rows)
+        let memberships = self
+            .place(transaction, profiles, &rows)
             .await
             .map_err(AdmitError::Update)?;
-        let employees = self.complete(transaction, rows).await.map_err(AdmitError::Update)?;
+        let employees = self
+            .complete(transaction, rows, memberships)
+            .await
+            .map_err(AdmitError::Update)?;
         Ok(employees
             .into_iter()
             .map(|employee| (employee.userid.clone(), employee))
@@ -274,8 +278,12 @@ impl Directory {
     pub async fn employee_by_id(&self, id: i64) -> Result<Option<Employee>, Error> {
         let reader = self.0.database.reader();
         database::within_limit(async {
-            let row = employee::find_by_id(reader, &self.0.corp_id, id).await?;
-            Ok(self.complete(reader, row.into_iter().collect()).await?.pop())
+            let rows: Vec<_> = employee::find_by_id(reader, &self.0.corp_id, id)
+                .await?
+                .into_iter()
+                .collect();
+            let memberships = memberships(reader, &rows).await?;
+            Ok(self.complete(reader, rows, memberships).await?.pop())
         })
         .await
     }
@@ -287,8 +295,12 @@ impl Directory {
     pub async fn employee(&self, userid: &str) -> Result<Option<Employee>, Error> {
         let reader = self.0.database.reader();
         database::within_limit(async {
-            let row = employee::find(reader, &self.0.corp_id, userid).await?;
-            Ok(self.complete(reader, row.into_iter().collect()).await?.pop())
+            let rows: Vec<_> = employee::find(reader, &self.0.corp_id, userid)
+                .await?
+                .into_iter()
+                .collect();
+            let memberships = memberships(reader, &rows).await?;
+            Ok(self.complete(reader, rows, memberships).await?.pop())
         })
         .await
     }
@@ -442,27 +454,25 @@ impl Directory {
         .await
     }
 
+    /// Brings the memberships of these employees up to date; answers them by our id of the employee.
     async fn place(
         &self,
         transaction: &impl ConnectionTrait,
-        profiles: &[Profile],
+        profiles: &[&Profile],
         rows: &[employee::Model],
-    ) -> Result<(), DbErr> {
-        let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-        let mut stored: HashMap<i64, Vec<Membership>> = HashMap::new();
-        for row in membership::of_employees(transaction, &ids).await? {
-            stored.entry(row.employee_id).or_default().push(from_row(&row));
-        }
+    ) -> Result<HashMap<i64, Vec<Membership>>, DbErr> {
+        let mut stored = memberships(transaction, rows).await?;
         let told: HashMap<&str, &Profile> = profiles
             .iter()
-            .map(|profile| (profile.userid.as_str(), profile))
+            .map(|profile| (profile.userid.as_str(), *profile))
             .collect();
         let (mut moved, mut now) = (Vec::new(), Vec::new());
         for row in rows {
             let Some(profile) = told.get(row.userid.as_str()) else {
                 continue;
             };
-            if stored.get(&row.id).map_or(&[][..], Vec::as_slice) == profile.memberships {
+            let stored = stored.entry(row.id).or_default();
+            if *stored == profile.memberships {
                 continue;
             }
             moved.push(row.id);
@@ -478,17 +488,23 @@ impl Directory {
                         leader: membership.leader,
                     }),
             );
+            stored.clone_from(&profile.memberships);
         }
-        membership::replace(transaction, &moved, now).await
+        membership::replace(transaction, &moved, now).await?;
+        Ok(stored)
     }
 
     /// Adds memberships and roles to rows of employees.
-    async fn complete(&self, db: &impl ConnectionTrait, rows: Vec<employee::Model>) -> Result<Vec<Employee>, DbErr> {
+    async fn complete(
+        &self,
+        db: &impl ConnectionTrait,
+        rows: Vec<employee::Model>,
+        mut memberships: HashMap<i64, Vec<Membership>>,
+    ) -> Result<Vec<Employee>, DbErr> {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
         let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-        let memberships = membership::of_employees(db, &ids).await?;
         let grants = role_grant::of_employees(db, &ids).await?;
         let roles = if grants.is_empty() {
             Vec::new()
@@ -514,10 +530,9 @@ impl Directory {
                 if held.contains(ADMIN) {
                     power.insert(ADMIN.to_owned());
                 }
-                let own = memberships.iter().filter(|membership| membership.employee_id == row.id);
                 Employee {
                     id: row.id,
-                    memberships: own.map(from_row).collect(),
+                    memberships: memberships.remove(&row.id).unwrap_or_default(),
                     userid: row.userid,
                     name: row.name,
                     avatar: row.avatar,
@@ -532,12 +547,24 @@ impl Directory {
     }
 }
 
-fn from_row(row: &membership::Model) -> Membership {
-    Membership {
-        department_id: row.department_id,
-        main: row.main,
-        leader: row.leader,
+/// The memberships of these employees, by our id of the employee.
+async fn memberships(
+    db: &impl ConnectionTrait,
+    of: &[employee::Model],
+) -> Result<HashMap<i64, Vec<Membership>>, DbErr> {
+    if of.is_empty() {
+        return Ok(HashMap::new());
     }
+    let ids: Vec<i64> = of.iter().map(|row| row.id).collect();
+    let mut memberships: HashMap<i64, Vec<Membership>> = HashMap::new();
+    for row in membership::of_employees(db, &ids).await? {
+        memberships.entry(row.employee_id).or_default().push(Membership {
+            department_id: row.department_id,
+            main: row.main,
+            leader: row.leader,
+        });
+    }
+    Ok(memberships)
 }
 
 fn facts(profile: &Profile) -> employee::Facts {
