@@ -24,7 +24,7 @@ use crate::dingtalk::DingTalk;
 use crate::directory::Directory;
 use crate::error::Error;
 use crate::health::{self, Health};
-use crate::http::{self, TrustedProxies};
+use crate::http::{self, Meters, TrustedProxies};
 use crate::jsapi::{self, Jsapi};
 use crate::login::{self, Login};
 use crate::tokens::{self, Tokens};
@@ -102,11 +102,15 @@ pub async fn start(
         .values()
         .flat_map(|app| app.allowed_origins.iter().map(url::Origin::ascii_serialization))
         .collect();
+    let meters = Meters::default();
     let mut server = HttpServer::new(move || {
+        let meters = meters.clone();
         let app = App::new()
             .app_data(proxies.clone())
             .app_data(Data::new(metrics.clone()))
-            .wrap(from_fn(http::around))
+            .wrap(from_fn(move |request, next| {
+                http::around(meters.clone(), request, next)
+            }))
             .wrap(cors(Arc::clone(&origins)))
             .configure(login.clone())
             .configure(jsapi.clone())
