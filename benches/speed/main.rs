@@ -140,7 +140,7 @@ async fn run(options: Options, cores: Cores) -> anyhow::Result<()> {
         failed: None,
     };
     let service = bench.starts().await?;
-    bench.memory(&service).await?;
+    bench.warm_up(&service).await?;
     let bare = bench.bare(&service).await?;
     if bench.options.wants(Part::Reads) {
         bench.reads(&service, &bare).await?;
@@ -211,10 +211,13 @@ impl Bench {
             fresh.push(self.service(&database).await?.first_answer);
             let again = self.service(&database).await?;
             existing.push(again.first_answer);
-            if number >= self.amounts.starts {
+            if number >= self.amounts.starts || !self.options.wants(Part::Starts) {
                 break again;
             }
         };
+        if !self.options.wants(Part::Starts) {
+            return Ok(service);
+        }
         for (what, mut times) in [("existing", existing), ("new", fresh)] {
             times.sort_unstable();
             let ms = |time: Option<&Duration>| time.map_or(0.0, |time| time.as_secs_f64() * 1e3);
@@ -228,8 +231,8 @@ impl Bench {
         Ok(service)
     }
 
-    /// Memory of a service that has done some of everything and rests.
-    async fn memory(&mut self, service: &Service) -> anyhow::Result<()> {
+    /// Lets everybody sign in and do some of everything; then the service rests, and its memory is looked at.
+    async fn warm_up(&mut self, service: &Service) -> anyhow::Result<()> {
         let started = service.process.resident_mb();
         service.know_everybody(&self.platform).await?;
         let token = service.access_token(&self.platform).await?;
@@ -237,7 +240,9 @@ impl Bench {
             load::repeat(service.at, &request, 16, Duration::from_millis(200)).await?;
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
-        if let (Some(warm), Some(started)) = (service.process.resident_mb(), started) {
+        if let (Some(warm), Some(started), true) =
+            (service.process.resident_mb(), started, self.options.wants(Part::Starts))
+        {
             self.report.add(
                 "memory, idle after warm-up",
                 (warm, Unit::Megabytes),
