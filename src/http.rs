@@ -1,7 +1,9 @@
 //! What all requests share: an id, one log line, the one error shape, bounded bodies, and who is calling.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
@@ -13,6 +15,7 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError};
 use futures_util::StreamExt as _;
 use futures_util::future::LocalBoxFuture;
 use ipnet::IpNet;
+use metrics::{Counter, Histogram};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use uuid::Uuid;
@@ -58,16 +61,55 @@ fn shape(error: &Error, id: Uuid) -> HttpResponse {
     }))
 }
 
-/// Gives every request its id, its log line and, where it fails, its answer.
+/// Counts requests and their times, by route. Clones share one set of meters.
+///
+/// A meter is made once and kept: to make its labels and find it by them costs more than the rest of what is done around
+/// a request.
+#[derive(Clone, Default)]
+pub struct Meters(Arc<RwLock<HashMap<String, Meter>>>);
+
+/// The meters of one route.
+struct Meter {
+    duration: Histogram,
+    by_status: HashMap<u16, Counter>,
+}
+
+impl Meters {
+    fn count(&self, route: &str, status: u16, took: Duration) {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(meter) = known.get(route)
+            && let Some(counter) = meter.by_status.get(&status)
+        {
+            counter.increment(1);
+            meter.duration.record(took.as_secs_f64());
+            return;
+        }
+        drop(known);
+        let label = || route.to_owned();
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let meter = known.entry(label()).or_insert_with(|| Meter {
+            duration: metrics::histogram!("http_request_duration_seconds", "route" => label()),
+            by_status: HashMap::new(),
+        });
+        let counter = meter.by_status.entry(status).or_insert_with(
+            || metrics::counter!("http_requests_total", "route" => label(), "status" => status.to_string()),
+        );
+        counter.increment(1);
+        meter.duration.record(took.as_secs_f64());
+    }
+}
+
+/// Gives every request its id, its log line, its place in the meters and, where it fails, its answer.
 ///
 /// # Errors
 /// None: a failure becomes an answer here.
 pub async fn around(
+    meters: Meters,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let id = Uuid::new_v4();
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     let mut response = match next.call(request).await {
         Ok(response) => response.map_into_boxed_body(),
         Err(error) => return Err(error),
@@ -87,7 +129,9 @@ pub async fn around(
         };
         response = response.into_response(shaped);
     }
-    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+    let mut text = Uuid::encode_buffer();
+    let request_id: &str = id.hyphenated().encode_lower(&mut text);
+    if let Ok(value) = HeaderValue::from_str(request_id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     response.headers_mut().insert(
@@ -99,15 +143,14 @@ pub async fn around(
     let route = route.as_deref().unwrap_or("-");
     let elapsed = started.elapsed();
     let status = response.status().as_u16();
-    metrics::counter!("http_requests_total", "route" => route.to_owned(), "status" => status.to_string()).increment(1);
-    metrics::histogram!("http_request_duration_seconds", "route" => route.to_owned()).record(elapsed.as_secs_f64());
+    meters.count(route, status, elapsed);
     tracing::info!(
         target: "request",
         method = request.method().as_str(),
         path = request.path(),
         status,
         micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
-        request_id = %id,
+        request_id = %request_id,
     );
     Ok(response)
 }

@@ -70,6 +70,8 @@ start() {
 }
 
 postgres_url=
+# Nothing that the tests store need outlive a loss of power.
+postgres_settings="-c fsync=off -c full_page_writes=off"
 start_postgres() {
   local log=$1 data="$work/postgres" port bin as_user=()
   if ! bin=$(postgres_bin); then
@@ -90,7 +92,7 @@ start_postgres() {
   port=$(free_port)
   (cd "$work" && "${as_user[@]}" "$bin/pg_ctl" -D "$data" -w -t 60 -s -l "$data/server.log" -o "-p $port \
     -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=400 \
-    -c fsync=off -c full_page_writes=off" start) >>"$log" 2>&1 </dev/null || {
+    $postgres_settings" start) >>"$log" 2>&1 </dev/null || {
     cat "$data/server.log" >>"$log" 2>/dev/null
     return 1
   }

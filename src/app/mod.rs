@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::database::Database;
 use crate::error::Error;
-use crate::http::{self, TrustedProxies};
+use crate::http::{self, Meters, TrustedProxies};
 use crate::{openapi, telemetry};
 use rooms::Rooms;
 
@@ -65,11 +65,15 @@ pub async fn start(
         .values()
         .flat_map(|app| app.allowed_origins.iter().map(url::Origin::ascii_serialization))
         .collect();
+    let meters = Meters::default();
     let mut server = HttpServer::new(move || {
+        let meters = meters.clone();
         let app = App::new()
             .app_data(proxies.clone())
             .app_data(Data::new(metrics.clone()))
-            .wrap(from_fn(http::around))
+            .wrap(from_fn(move |request, next| {
+                http::around(meters.clone(), request, next)
+            }))
             .wrap(cors(Arc::clone(&origins), clients.clone()))
             .configure(|service| mounts.iter().for_each(|mount| mount(service)))
             .configure(pages::routes)

@@ -46,7 +46,7 @@ impl Admission {
     pub async fn admit(
         &self,
         transaction: &impl ConnectionTrait,
-        profiles: &[Profile],
+        profiles: &[&Profile],
     ) -> Result<HashMap<String, Employee>, AdmitError> {
         let roster = &*self.0;
         let now = roster.clock.now();
@@ -56,7 +56,7 @@ impl Admission {
             .map_err(AdmitError::Update)?;
         let known: HashMap<&str, &employee::Model> = rows.iter().map(|row| (row.userid.as_str(), row)).collect();
         let (mut new, mut changed) = (Vec::new(), Vec::new());
-        for profile in profiles {
+        for &profile in profiles {
             match known.get(profile.userid.as_str()) {
                 None => new.push(profile),
                 Some(row) if row.differs_from(profile) => changed.push(profile),
@@ -74,10 +74,13 @@ impl Admission {
                 .await
                 .map_err(AdmitError::Update)?;
         }
-        place(transaction, &roster.corp_id, profiles, &rows)
+        let memberships = place(transaction, &roster.corp_id, profiles, &rows)
             .await
             .map_err(AdmitError::Update)?;
-        let employees = roster.complete(transaction, rows).await.map_err(AdmitError::Update)?;
+        let employees = roster
+            .complete(transaction, rows, memberships)
+            .await
+            .map_err(AdmitError::Update)?;
         Ok(employees
             .into_iter()
             .map(|employee| (employee.userid.clone(), employee))
@@ -85,28 +88,26 @@ impl Admission {
     }
 }
 
-/// Puts the memberships of the profiles in the place of those stored, where they differ.
+/// Puts the memberships of the profiles in the place of those stored, where they differ; answers them by our id of the
+/// employee.
 async fn place(
     transaction: &impl ConnectionTrait,
     corp_id: &str,
-    profiles: &[Profile],
+    profiles: &[&Profile],
     rows: &[employee::Model],
-) -> Result<(), DbErr> {
-    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-    let mut stored: HashMap<i64, Vec<Membership>> = HashMap::new();
-    for row in membership::of_employees(transaction, &ids).await? {
-        stored.entry(row.employee_id).or_default().push(Membership::from(&row));
-    }
+) -> Result<HashMap<i64, Vec<Membership>>, DbErr> {
+    let mut stored = membership::by_employee(transaction, rows).await?;
     let told: HashMap<&str, &Profile> = profiles
         .iter()
-        .map(|profile| (profile.userid.as_str(), profile))
+        .map(|profile| (profile.userid.as_str(), *profile))
         .collect();
     let (mut moved, mut now) = (Vec::new(), Vec::new());
     for row in rows {
         let Some(profile) = told.get(row.userid.as_str()) else {
             continue;
         };
-        if stored.get(&row.id).map_or(&[][..], Vec::as_slice) == profile.memberships {
+        let stored = stored.entry(row.id).or_default();
+        if *stored == profile.memberships {
             continue;
         }
         moved.push(row.id);
@@ -122,6 +123,8 @@ async fn place(
                     leader: membership.leader,
                 }),
         );
+        stored.clone_from(&profile.memberships);
     }
-    membership::replace(transaction, &moved, now).await
+    membership::replace(transaction, &moved, now).await?;
+    Ok(stored)
 }

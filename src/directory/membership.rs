@@ -1,8 +1,12 @@
 //! Memberships and their table: who belongs to which department.
 
+use std::collections::HashMap;
+
 use sea_orm::ActiveValue::Set;
 use sea_orm::QueryOrder as _;
 use sea_orm::entity::prelude::*;
+
+use super::employee;
 
 /// Belonging to one department.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,13 +55,27 @@ impl From<&Model> for Membership {
     }
 }
 
-/// The memberships of some employees, each employee's in DingTalk's order.
-pub(super) async fn of_employees(db: &impl ConnectionTrait, ids: &[i64]) -> Result<Vec<Model>, DbErr> {
-    Entity::find()
-        .filter(Column::EmployeeId.is_in(ids.iter().copied()))
+/// The memberships of some employees by our id of the employee, each employee's in DingTalk's order.
+pub(super) async fn by_employee(
+    db: &impl ConnectionTrait,
+    of: &[employee::Model],
+) -> Result<HashMap<i64, Vec<Membership>>, DbErr> {
+    let mut memberships: HashMap<i64, Vec<Membership>> = HashMap::new();
+    if of.is_empty() {
+        return Ok(memberships);
+    }
+    let rows = Entity::find()
+        .filter(Column::EmployeeId.is_in(of.iter().map(|row| row.id)))
         .order_by_asc(Column::Rank)
         .all(db)
-        .await
+        .await?;
+    for row in rows {
+        memberships
+            .entry(row.employee_id)
+            .or_default()
+            .push(Membership::from(&row));
+    }
+    Ok(memberships)
 }
 
 /// Puts `now` in the place of whatever memberships these employees had.

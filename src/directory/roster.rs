@@ -1,6 +1,6 @@
 //! Reads employees whole: their row, where they belong, and what they may do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use sea_orm::{ConnectionTrait, DbErr};
 
@@ -30,7 +30,7 @@ impl Roster {
         let reader = self.database.reader();
         database::within_limit(async {
             let row = employee::find(reader, &self.corp_id, userid).await?;
-            Ok(self.complete(reader, row.into_iter().collect()).await?.pop())
+            self.completed(reader, row).await
         })
         .await
     }
@@ -43,22 +43,32 @@ impl Roster {
         let reader = self.database.reader();
         database::within_limit(async {
             let row = employee::find_by_id(reader, &self.corp_id, id).await?;
-            Ok(self.complete(reader, row.into_iter().collect()).await?.pop())
+            self.completed(reader, row).await
         })
         .await
     }
 
-    /// Adds memberships and roles to rows of employees.
+    async fn completed(
+        &self,
+        db: &impl ConnectionTrait,
+        row: Option<employee::Model>,
+    ) -> Result<Option<Employee>, DbErr> {
+        let rows: Vec<employee::Model> = row.into_iter().collect();
+        let memberships = membership::by_employee(db, &rows).await?;
+        Ok(self.complete(db, rows, memberships).await?.pop())
+    }
+
+    /// Adds memberships, which are known by our id of the employee, and roles to rows of employees.
     pub(super) async fn complete(
         &self,
         db: &impl ConnectionTrait,
         rows: Vec<employee::Model>,
+        mut memberships: HashMap<i64, Vec<Membership>>,
     ) -> Result<Vec<Employee>, DbErr> {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
         let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-        let memberships = membership::of_employees(db, &ids).await?;
         let grants = role_grant::of_employees(db, &ids).await?;
         let roles: Vec<Role> = if grants.is_empty() {
             Vec::new()
@@ -85,10 +95,9 @@ impl Roster {
                 if held.contains(ADMIN) {
                     power.insert(ADMIN.to_owned());
                 }
-                let own = memberships.iter().filter(|membership| membership.employee_id == row.id);
                 Employee {
                     id: row.id,
-                    memberships: own.map(Membership::from).collect(),
+                    memberships: memberships.remove(&row.id).unwrap_or_default(),
                     userid: row.userid,
                     name: row.name,
                     avatar: row.avatar,

@@ -105,8 +105,9 @@ impl Login {
     ) -> Result<Entry, Error> {
         let address = call.address;
         let login = self.clone();
-        let work = async move { login.enter(&app, &code, &page).await.map_err(Arc::new) };
-        let outcome = Box::pin(self.0.running.run(call, work)).await;
+        // Boxed at once: the work is some kilobytes, which would be moved at every hand-over.
+        let work = Box::pin(async move { login.enter(&app, &code, &page).await.map_err(Arc::new) });
+        let outcome = self.0.running.run(call, work).await;
         match outcome {
             Some(Ok(entry)) => Ok(entry),
             Some(Err(error)) => match Arc::try_unwrap(error).unwrap_or_else(|shared| again(&shared)) {
