@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix_web::body::MessageBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::middleware::Next;
 use actix_web::web::{Bytes, BytesMut, Data};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError};
@@ -42,6 +42,9 @@ fn shape(error: &Error, id: Uuid) -> HttpResponse {
     response.insert_header((CACHE_CONTROL, "no-store"));
     if let Some(seconds) = error.retry_after_s() {
         response.insert_header((RETRY_AFTER, seconds));
+    }
+    if let Error::MethodNotAllowed { allow } = error {
+        response.insert_header((ALLOW, allow.as_str()));
     }
     if row.status == 401 {
         response.insert_header((WWW_AUTHENTICATE, "Bearer error=\"invalid_token\""));
@@ -110,15 +113,12 @@ pub async fn around(
 
 /// A refusal by the server's own machinery, which has no body of ours.
 fn is_bare_refusal(response: &ServiceResponse) -> bool {
-    matches!(
-        response.status(),
-        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::PAYLOAD_TOO_LARGE
-    ) && response.response().headers().get("content-type").is_none()
+    matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::PAYLOAD_TOO_LARGE)
+        && response.response().headers().get("content-type").is_none()
 }
 
 fn of_status(status: StatusCode) -> Error {
     match status {
-        StatusCode::METHOD_NOT_ALLOWED => Error::MethodNotAllowed,
         StatusCode::NOT_FOUND => Error::NotFound,
         status if status.is_client_error() => Error::InvalidRequest("the request cannot be read".to_owned()),
         _ => Error::Internal(anyhow::anyhow!("the server answered {status}")),

@@ -44,3 +44,21 @@ impl Modify for Bearer {
 pub fn document() -> utoipa::openapi::OpenApi {
     Document::openapi()
 }
+
+/// The methods that a path is served for, as `Allow` writes them. Files and pages, which are not in the document, are
+/// only read.
+#[must_use]
+pub fn methods_of(path: &str) -> String {
+    let document = document();
+    let Some(item) = document.paths.paths.get(path) else {
+        return "GET".to_owned();
+    };
+    let methods = [
+        ("GET", &item.get),
+        ("POST", &item.post),
+        ("PUT", &item.put),
+        ("DELETE", &item.delete),
+    ];
+    let served = methods.iter().filter(|(_, operation)| operation.is_some());
+    served.map(|(method, _)| *method).collect::<Vec<_>>().join(", ")
+}

@@ -9,7 +9,7 @@ use actix_cors::Cors;
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::web::{Data, ServiceConfig};
-use actix_web::{App, HttpResponse, HttpServer, get, web};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, get, web};
 use anyhow::Context as _;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinHandle;
@@ -196,8 +196,13 @@ fn cors(origins: Arc<[String]>) -> Cors {
         .max_age(3600)
 }
 
-async fn nothing_here() -> Result<HttpResponse, Error> {
-    Err(Error::NotFound)
+/// Whatever no route answers: no such path, or one that answers to other methods.
+async fn nothing_here(request: HttpRequest) -> Result<HttpResponse, Error> {
+    let pattern = request.resource_map().match_pattern(request.path());
+    let pattern = pattern.ok_or(Error::NotFound)?;
+    Err(Error::MethodNotAllowed {
+        allow: openapi::methods_of(&pattern),
+    })
 }
 
 #[get("/metrics")]
