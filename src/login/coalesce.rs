@@ -28,13 +28,17 @@ impl<T: Clone> Default for Coalesce<T> {
 }
 
 impl<T: Clone + Send + Sync + 'static> Coalesce<T> {
-    /// Runs `work`, or waits for the same call that is running. The work goes on when its caller goes away: its
-    /// code is being spent. None if the work panicked.
-    pub(super) async fn run(self: &Arc<Self>, call: Call, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
-        let running = {
+    /// Runs `work`, or waits for the same call that is running: true for whoever began it. The work goes on when its
+    /// caller goes away: its code is being spent. None if the work panicked.
+    pub(super) async fn run(
+        self: &Arc<Self>,
+        call: Call,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> (Option<T>, bool) {
+        let (running, first) = {
             let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(running) = calls.get(&call) {
-                running.clone()
+                (running.clone(), false)
             } else {
                 let task = tokio::spawn(work);
                 let (all, key) = (Arc::clone(self), call.clone());
@@ -46,9 +50,9 @@ impl<T: Clone + Send + Sync + 'static> Coalesce<T> {
                 let running = running.boxed().shared();
                 calls.insert(call, running.clone());
                 tokio::spawn(running.clone());
-                running
+                (running, true)
             }
         };
-        running.await
+        (running.await, first)
     }
 }

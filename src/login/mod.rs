@@ -4,6 +4,8 @@ mod coalesce;
 pub mod http;
 mod writer;
 
+use std::error::Error as _;
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -109,10 +111,10 @@ impl Login {
         let address = call.address;
         let login = self.clone();
         let work = async move { login.enter(&app, &code, &page).await.map_err(Arc::new) };
-        let outcome = Box::pin(self.0.running.run(call, work)).await;
+        let (outcome, first) = Box::pin(self.0.running.run(call, work)).await;
         match outcome {
             Some(Ok(entry)) => Ok(entry),
-            Some(Err(error)) => match Arc::try_unwrap(error).unwrap_or_else(|shared| again(&shared)) {
+            Some(Err(error)) => match of_the_call(&error, first) {
                 Error::AuthCodeRejected => Err(self.count_rejection(address).await),
                 error => Err(error),
             },
@@ -136,7 +138,7 @@ impl Login {
             profile.name = user.name.map(|name| bounded(name, 255)).unwrap_or_default();
         }
         // The page is signed before anything is stored: a ticket that is not to be had leaves no session behind.
-        let config = house.jsapi.config(app, page).await?;
+        let config = house.jsapi.config(app, page).await.map_err(after_the_code)?;
         house
             .directory
             .learn_departments(app, profile.memberships.iter().map(|place| place.department_id))
@@ -305,10 +307,44 @@ fn no_profile(cause: DingTalkError) -> Error {
     }
 }
 
-/// The same failure for another caller of a doubled call; the cause was logged for the first.
-fn again(error: &Error) -> Error {
-    let cause = || anyhow::anyhow!("as for the call that this one repeats");
+/// What the ticket's failure means for a login, whose code is spent by then.
+fn after_the_code(error: Error) -> Error {
     match error {
+        Error::DingTalkUnavailable { retry_after, cause, .. } => Error::DingTalkUnavailable {
+            retry_after,
+            code_reusable: false,
+            cause,
+        },
+        error => error,
+    }
+}
+
+/// The cause of a failure that the callers of a doubled call share.
+#[derive(Debug)]
+struct SharedCause(Arc<Error>);
+
+impl fmt::Display for SharedCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.source().map_or(Ok(()), |cause| fmt::Display::fmt(cause, f))
+    }
+}
+
+impl std::error::Error for SharedCause {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source().and_then(std::error::Error::source)
+    }
+}
+
+/// The failure of a call for one of its callers. The first has the cause, so that the log tells it once.
+fn of_the_call(error: &Arc<Error>, first: bool) -> Error {
+    let cause = || {
+        if first {
+            anyhow::Error::new(SharedCause(Arc::clone(error)))
+        } else {
+            anyhow::anyhow!("as for the call that this one repeats")
+        }
+    };
+    match &**error {
         Error::InvalidRequest(text) => Error::InvalidRequest(text.clone()),
         Error::DingTalkAccessToken(_) => Error::DingTalkAccessToken(cause()),
         Error::AuthCodeRejected => Error::AuthCodeRejected,
