@@ -9,13 +9,17 @@ pub mod tree;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbErr};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout_at};
 
 use crate::clock::Clock;
 use crate::database::{self, Database};
 use crate::dingtalk::DingTalk;
+use crate::dingtalk::error::DingTalkError;
 use crate::dingtalk::ids::DepartmentId;
 use crate::error::Error;
 use crate::tokens;
@@ -26,6 +30,9 @@ pub const ADMIN: &str = "admin";
 
 /// The deepest chain that is followed up at the platform.
 const MAX_DEPTH: usize = 64;
+
+/// The longest that a login waits for departments that are not known yet.
+const LEARN_FOR: Duration = Duration::from_secs(5);
 
 /// The directory of one company. Clones share everything.
 #[derive(Clone)]
@@ -38,6 +45,22 @@ struct House {
     admins: Vec<String>,
     clock: Clock,
     tree: RwLock<Arc<Tree>>,
+    learning: Mutex<Learning>,
+}
+
+/// The last attempt to learn of departments that did not succeed.
+#[derive(Default)]
+struct Learning {
+    lacking: Option<(Instant, Lacking)>,
+}
+
+/// What was lacking.
+#[derive(Clone, Copy)]
+enum Lacking {
+    /// The platform gave none.
+    Departments,
+    /// The database was away.
+    Database,
 }
 
 /// What DingTalk says of an employee, bounded.
@@ -150,6 +173,7 @@ impl Directory {
             admins,
             clock,
             tree: RwLock::default(),
+            learning: Mutex::default(),
         }));
         directory.reload().await?;
         Ok(directory)
@@ -213,45 +237,101 @@ impl Directory {
             .collect())
     }
 
-    /// Fetches departments that are not known yet, with their ancestors, and keeps them. What the platform does not
-    /// give is left out with a warning: no login fails for it.
-    pub async fn learn_departments(&self, app: &str, ids: impl IntoIterator<Item = i64>) {
+    /// Fetches departments that are not known yet, with their ancestors, and keeps them: one login at a time, for
+    /// most wait for the same ones. What the platform does not give in time is left out with a warning: no login
+    /// fails for it, and the next one asks again.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is away.
+    pub async fn learn_departments(&self, app: &str, ids: impl IntoIterator<Item = i64>) -> Result<(), Error> {
+        const SLOW: &str = "DingTalk gives departments too slowly: a login goes on without some of them";
         let tree = self.tree();
-        let unknown: BTreeSet<i64> = ids.into_iter().filter(|id| !tree.contains(*id)).collect();
-        if unknown.is_empty() {
-            return;
+        let mut incomplete: BTreeSet<i64> = ids.into_iter().filter(|id| tree.missing(*id).is_some()).collect();
+        if incomplete.is_empty() {
+            return Ok(());
         }
+        let began = Instant::now();
+        let Ok(mut learning) = timeout_at(began + LEARN_FOR, self.0.learning.lock()).await else {
+            tracing::warn!(SLOW);
+            return Ok(());
+        };
+        // What went wrong while this login waited would go wrong again.
+        match learning.lacking {
+            Some((since, Lacking::Departments)) if since > began => return Ok(()),
+            Some((since, Lacking::Database)) if since > began => {
+                return Err(Error::Unavailable(anyhow::anyhow!("as for the login before this one")));
+            }
+            _ => {}
+        }
+        let tree = self.tree();
+        incomplete.retain(|id| tree.missing(*id).is_some());
         let mut grown = (*tree).clone();
         let mut learned = BTreeSet::new();
-        for id in unknown {
-            let mut next = Some(id);
+        let fetch = self.fetch_departments(app, &incomplete, &mut grown, &mut learned);
+        let whole = timeout_at(began + LEARN_FOR, fetch).await.unwrap_or_else(|_elapsed| {
+            tracing::warn!(SLOW);
+            false
+        });
+        if !whole {
+            learning.lacking = Some((Instant::now(), Lacking::Departments));
+        }
+        if learned.is_empty() {
+            return Ok(());
+        }
+        // Those below a department that was missing have another path now.
+        for id in incomplete.into_iter().filter(|id| grown.contains(*id)) {
+            learned.insert(id);
+            learned.extend(grown.place(id).path.iter().map(|up| up.id));
+        }
+        match self.keep(&grown, &learned).await {
+            Err(cause @ Error::Unavailable(_)) => {
+                learning.lacking = Some((Instant::now(), Lacking::Database));
+                Err(cause)
+            }
+            Err(cause) => {
+                tracing::warn!(%cause, "departments cannot be stored; they are read again at the next login");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Fetches whatever is missing above `ids`; false where the platform gives no departments at all.
+    async fn fetch_departments(
+        &self,
+        app: &str,
+        ids: &BTreeSet<i64>,
+        grown: &mut Tree,
+        learned: &mut BTreeSet<i64>,
+    ) -> bool {
+        for id in ids {
             for _ in 0..MAX_DEPTH {
-                let Some(id) = next.filter(|id| !grown.contains(*id)) else {
+                let Some(missing) = grown.missing(*id) else {
                     break;
                 };
-                match self.0.dingtalk.department(app, DepartmentId(id)).await {
+                match self.0.dingtalk.department(app, DepartmentId(missing)).await {
                     Ok(department) => {
-                        let parent_id = department.parent_id.map(|parent| parent.0);
-                        grown.insert(
-                            id,
-                            Node {
-                                name: bounded(department.name, 255),
-                                parent_id,
-                            },
-                        );
-                        learned.insert(id);
-                        next = parent_id.or((id != tree::ROOT).then_some(tree::ROOT));
+                        let node = Node {
+                            name: bounded(department.name, 255),
+                            parent_id: department.parent_id.map(|parent| parent.0),
+                        };
+                        grown.insert(missing, node);
+                        learned.insert(missing);
                     }
                     Err(cause) => {
-                        tracing::warn!(department = id, %cause, "the department cannot be read from DingTalk");
+                        tracing::warn!(department = missing, %cause, "the department cannot be read from DingTalk");
+                        if !matches!(
+                            cause,
+                            DingTalkError::NotFound { .. } | DingTalkError::OutsideRange { .. }
+                        ) {
+                            return false;
+                        }
                         break;
                     }
                 }
             }
         }
-        if let Err(cause) = self.keep(&grown, &learned).await {
-            tracing::warn!(%cause, "departments cannot be stored; they are read again at the next login");
-        }
+        true
     }
 
     /// Where a department stands.

@@ -142,7 +142,7 @@ impl Login {
         house
             .directory
             .learn_departments(app, profile.memberships.iter().map(|place| place.department_id))
-            .await;
+            .await?;
         let (employee, session) = house.writer.store(profile, app.to_owned()).await?;
         let session = session.ok_or(Error::EmployeeDisabled)?;
         let tokens = house.tokens.issue(&session, self.identity(&employee))?;
