@@ -3,11 +3,21 @@
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "a test that cannot go on says why and ends"
 )]
 
+mod crash;
+mod errors;
 mod harness;
 mod house;
+mod instances;
+mod log;
 mod login;
+mod outage;
 mod platform;
+mod process;
+mod road;
 mod session;
+mod settings;
+mod store;
