@@ -52,8 +52,18 @@ struct House {
     cache: Cache,
     writer: Writer,
     running: Arc<Coalesce<Result<Entry, Arc<Error>>>>,
-    me: Known<String, (Instant, Bytes)>,
+    me: Known<String, Shown>,
     rejected_codes_per_minute: u32,
+}
+
+/// An answer of `/v1/me`.
+#[derive(Clone)]
+struct Shown {
+    body: Bytes,
+    /// When the employee was read.
+    read_at: Instant,
+    /// When the database was last asked for them, whether it answered or not.
+    asked_at: Instant,
 }
 
 /// Somebody who has signed in.
@@ -159,22 +169,41 @@ impl Login {
     /// [`Error::InvalidToken`] for a token of nobody, [`Error::EmployeeDisabled`], [`Error::Unavailable`].
     pub(crate) async fn me(&self, claims: &AccessClaims) -> Result<Bytes, Error> {
         let known = self.0.me.get(claims.sub.as_str());
-        if let Some((since, body)) = &known
-            && since.elapsed() < ME_FOR
-        {
-            return Ok(body.clone());
+        if let Some(shown) = &known {
+            if shown.asked_at.elapsed() < ME_FOR {
+                return Ok(shown.body.clone());
+            }
+            // Whoever comes meanwhile does not wait for the database as well.
+            self.show_on(claims, shown.clone());
         }
         let employee = match (self.subject(&claims.sub).await, known) {
-            (Err(Error::Unavailable(cause)), Some((_, body))) => {
+            (Err(Error::Unavailable(cause)), Some(shown)) if shown.read_at.elapsed() < ME_AWAY_FOR => {
                 tracing::warn!(%cause, "the database is away: an answer of before is given");
-                return Ok(body);
+                self.show_on(claims, shown.clone());
+                return Ok(shown.body);
             }
-            (employee, _) => employee?,
+            (Err(error), _) => {
+                self.0.me.invalidate(claims.sub.as_str());
+                return Err(error);
+            }
+            (Ok(employee), _) => employee,
         };
         let answer = EmployeeAnswer::new(&employee, &self.0.directory);
         let body = Bytes::from(serde_json::to_vec(&answer).map_err(|cause| Error::Internal(cause.into()))?);
-        self.0.me.insert(claims.sub.clone(), (Instant::now(), body.clone()));
+        let now = Instant::now();
+        let shown = Shown {
+            body: body.clone(),
+            read_at: now,
+            asked_at: now,
+        };
+        self.0.me.insert(claims.sub.clone(), shown);
         Ok(body)
+    }
+
+    /// Answers with the same for a while, without asking again.
+    fn show_on(&self, claims: &AccessClaims, shown: Shown) {
+        let asked_at = Instant::now();
+        self.0.me.insert(claims.sub.clone(), Shown { asked_at, ..shown });
     }
 
     /// Uses a refresh token; the new access token says what is true of the employee now.

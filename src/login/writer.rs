@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use sea_orm::DbErr;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 use crate::database::{self, Database};
 use crate::directory::{AdmitError, Directory, Employee, Profile};
@@ -58,15 +59,20 @@ impl Writer {
         Self(jobs)
     }
 
-    /// Stores one login; answers after its commit.
+    /// Stores one login; answers after its commit. Who waits too long, be it for the commit before, is not stored.
     pub(super) async fn store(&self, profile: Profile, app: String) -> Result<Stored, Error> {
-        const STOPPING: &str = "the service is stopping";
         let (reply, answer) = oneshot::channel();
-        let sent = self.0.send(Job { profile, app, reply }).await;
-        sent.map_err(|_unsent| Error::Unavailable(anyhow::anyhow!(STOPPING)))?;
-        answer
-            .await
-            .map_err(|_unheard| Error::Unavailable(anyhow::anyhow!(STOPPING)))?
+        let stored = async {
+            self.0.send(Job { profile, app, reply }).await.ok()?;
+            answer.await.ok()
+        };
+        match timeout(database::WORK_TIMEOUT, stored).await {
+            Ok(Some(stored)) => stored,
+            Ok(None) => Err(Error::Unavailable(anyhow::anyhow!("the service is stopping"))),
+            Err(elapsed) => Err(Error::Unavailable(
+                anyhow::Error::new(elapsed).context("the database does not store logins in time"),
+            )),
+        }
     }
 }
 
@@ -101,7 +107,7 @@ impl Desk {
     async fn commit(&self, jobs: &[Job]) -> Result<Vec<Stored>, AdmitError> {
         let mut tries = 1;
         loop {
-            let outcome = match tokio::time::timeout(database::WORK_TIMEOUT, self.transaction(jobs)).await {
+            let outcome = match timeout(database::WORK_TIMEOUT, self.transaction(jobs)).await {
                 Ok(outcome) => outcome,
                 Err(_) => Err(AdmitError::Update(DbErr::Conn(sea_orm::RuntimeErr::Internal(
                     "the database does not answer in time".to_owned(),
