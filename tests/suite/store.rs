@@ -77,7 +77,7 @@ impl Store {
         match self.0.get_database_backend() {
             DatabaseBackend::Postgres => {
                 self.execute(
-                    "CREATE FUNCTION refuse() RETURNS trigger AS 'BEGIN RAISE EXCEPTION ''refused''; END' LANGUAGE plpgsql",
+                    "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger AS 'BEGIN RAISE EXCEPTION ''refused''; END' LANGUAGE plpgsql",
                 )
                 .await;
                 self.execute(&format!("{head} FOR EACH ROW EXECUTE FUNCTION refuse()"))
