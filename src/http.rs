@@ -46,8 +46,11 @@ fn shape(error: &Error, id: Uuid) -> HttpResponse {
     if let Error::MethodNotAllowed { allow } = error {
         response.insert_header((ALLOW, allow.as_str()));
     }
-    if row.status == 401 {
-        response.insert_header((WWW_AUTHENTICATE, "Bearer error=\"invalid_token\""));
+    match error {
+        Error::InvalidToken(_) => _ = response.insert_header((WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")),
+        // RFC 9110 section 15.5.2 wants a challenge, but no token was at fault.
+        _ if row.status == 401 => _ = response.insert_header((WWW_AUTHENTICATE, "Bearer")),
+        _ => {}
     }
     response.json(json!({
         "code": row.code,
