@@ -8,6 +8,7 @@ pub mod role_grant;
 pub mod tree;
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -46,6 +47,8 @@ struct House {
     clock: Clock,
     tree: RwLock<Arc<Tree>>,
     learning: Mutex<Learning>,
+    /// Whether the one login that is learning has come to the database.
+    storing: AtomicBool,
 }
 
 /// The last attempt to learn of departments that did not succeed.
@@ -174,6 +177,7 @@ impl Directory {
             clock,
             tree: RwLock::default(),
             learning: Mutex::default(),
+            storing: AtomicBool::new(false),
         }));
         directory.reload().await?;
         Ok(directory)
@@ -252,6 +256,11 @@ impl Directory {
         }
         let began = Instant::now();
         let Ok(mut learning) = timeout_at(began + LEARN_FOR, self.0.learning.lock()).await else {
+            if self.0.storing.load(Ordering::Relaxed) {
+                return Err(Error::Unavailable(anyhow::anyhow!(
+                    "the database does not store departments in time"
+                )));
+            }
             tracing::warn!(SLOW);
             return Ok(());
         };
@@ -283,7 +292,10 @@ impl Directory {
             learned.insert(id);
             learned.extend(grown.place(id).path.iter().map(|up| up.id));
         }
-        match self.keep(&grown, &learned).await {
+        self.0.storing.store(true, Ordering::Relaxed);
+        let kept = self.keep(&grown, &learned).await;
+        self.0.storing.store(false, Ordering::Relaxed);
+        match kept {
             Err(cause @ Error::Unavailable(_)) => {
                 learning.lacking = Some((Instant::now(), Lacking::Database));
                 Err(cause)
