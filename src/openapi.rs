@@ -48,8 +48,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
 /// The methods that a path is served for, as `Allow` writes them. Files and pages, which are not in the document, are
 /// only read.
 #[must_use]
-pub fn methods_of(path: &str) -> String {
-    let document = document();
+pub fn methods_of(document: &utoipa::openapi::OpenApi, path: &str) -> String {
     let Some(item) = document.paths.paths.get(path) else {
         return "GET".to_owned();
     };

@@ -14,6 +14,7 @@ use anyhow::Context as _;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::cache::Cache;
@@ -102,10 +103,12 @@ pub async fn start(
         .values()
         .flat_map(|app| app.allowed_origins.iter().map(url::Origin::ascii_serialization))
         .collect();
+    let document = Data::new(openapi::document());
     let mut server = HttpServer::new(move || {
         let app = App::new()
             .app_data(proxies.clone())
             .app_data(Data::new(metrics.clone()))
+            .app_data(document.clone())
             .wrap(from_fn(http::around))
             .wrap(cors(Arc::clone(&origins)))
             .configure(login.clone())
@@ -115,7 +118,7 @@ pub async fn start(
             .configure(pages::routes)
             .service(show_metrics)
             .service(web::redirect("/docs", "/docs/"))
-            .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", openapi::document()))
+            .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", document.get_ref().clone()))
             .default_service(web::to(nothing_here));
         match demo.clone() {
             Some(demo) => app.configure(pages::demo_page).configure(move |service| demo(service)),
@@ -197,11 +200,11 @@ fn cors(origins: Arc<[String]>) -> Cors {
 }
 
 /// Whatever no route answers: no such path, or one that answers to other methods.
-async fn nothing_here(request: HttpRequest) -> Result<HttpResponse, Error> {
+async fn nothing_here(request: HttpRequest, document: Data<OpenApi>) -> Result<HttpResponse, Error> {
     let pattern = request.resource_map().match_pattern(request.path());
     let pattern = pattern.ok_or(Error::NotFound)?;
     Err(Error::MethodNotAllowed {
-        allow: openapi::methods_of(&pattern),
+        allow: openapi::methods_of(&document, &pattern),
     })
 }
 

@@ -54,6 +54,11 @@ fn in_the_one_shape(Seen { cause, answer }: &Seen) {
         answer.status == 401,
         "{cause}"
     );
+    assert_eq!(
+        answer.header("allow"),
+        if answer.status == 405 { "POST" } else { "" },
+        "{cause}"
+    );
     let comes_back = [429, 503].contains(&answer.status);
     let seconds = answer.header("retry-after").parse::<u64>();
     assert_eq!(
