@@ -5,8 +5,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use migrations::Migrator;
-use sea_orm::sqlx::ConnectOptions as _;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sea_orm::sqlx::{ConnectOptions as _, Connection};
 use sea_orm::{
     AccessMode, ConnectOptions, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr,
     IsolationLevel, RuntimeErr, SqliteTransactionMode, SqlxSqliteConnector, Statement, TransactionOptions,
@@ -20,6 +20,9 @@ use crate::error::Error;
 
 /// How long a caller waits for a connection, and how long one piece of work may take.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long a connection that is given back may take to answer.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A piece of work that takes longer is given up: the server is there, but does not answer.
 pub const WORK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -54,7 +57,9 @@ impl Database {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_timeout(ACQUIRE_TIMEOUT)
             .idle_timeout(Duration::from_mins(5))
-            .sqlx_logging(false);
+            .sqlx_logging(false)
+            .map_sqlx_postgres_pool_opts(|pool| pool.after_release(|connection, _| Box::pin(still_answers(connection))))
+            .map_sqlx_mysql_pool_opts(|pool| pool.after_release(|connection, _| Box::pin(still_answers(connection))));
         let connection = sea_orm::Database::connect(options)
             .await
             .context("the database does not answer")?;
@@ -208,6 +213,15 @@ impl Database {
                 .await?;
         }
         transaction.commit().await
+    }
+}
+
+/// Whether a connection that is given back answers. The pool itself waits for that without end, and a server that was
+/// replaced, or a network that drops, would take the connections away one by one until none was left.
+async fn still_answers(connection: &mut impl Connection) -> Result<bool, sea_orm::sqlx::Error> {
+    match tokio::time::timeout(RELEASE_TIMEOUT, connection.ping()).await {
+        Ok(answer) => answer.map(|()| true),
+        Err(_) => Err(sea_orm::sqlx::Error::PoolTimedOut),
     }
 }
 

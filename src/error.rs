@@ -10,8 +10,11 @@ pub enum Error {
     #[error("{0}")]
     InvalidRequest(String),
     /// The path is served, but not for this method.
-    #[error("this path does not answer to that method")]
-    MethodNotAllowed,
+    #[error("this path answers to {allow} alone")]
+    MethodNotAllowed {
+        /// The methods that it is served for (`Allow`, RFC 9110 section 10.2.1).
+        allow: String,
+    },
     /// Our app access token could not be had from DingTalk.
     #[error("DingTalk does not give this service an access token; its administrator finds the reason in the log")]
     DingTalkAccessToken(#[source] anyhow::Error),
@@ -156,7 +159,7 @@ impl Error {
     pub const fn row(&self) -> Row {
         let (code, name, status) = match self {
             Self::InvalidRequest(_) => (1101, "invalid_request", 400),
-            Self::MethodNotAllowed => (1101, "invalid_request", 405),
+            Self::MethodNotAllowed { .. } => (1101, "invalid_request", 405),
             Self::DingTalkAccessToken(_) => (1102, "dingtalk_access_token_failed", 502),
             Self::AuthCodeRejected => (1103, "auth_code_rejected", 401),
             Self::ProfileUnavailable(_) => (1104, "profile_unavailable", 502),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use actix_web::body::MessageBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::middleware::Next;
 use actix_web::web::{Bytes, BytesMut, Data};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError};
@@ -46,12 +46,17 @@ fn shape(error: &Error, id: Uuid) -> HttpResponse {
     if let Some(seconds) = error.retry_after_s() {
         response.insert_header((RETRY_AFTER, seconds));
     }
-    if row.status == 401 {
-        let challenge = match error {
-            Error::OAuth(OAuthError::InvalidClient, _) => "Basic realm=\"dingtalk-sso\"",
-            _ => "Bearer error=\"invalid_token\"",
-        };
-        response.insert_header((WWW_AUTHENTICATE, challenge));
+    if let Error::MethodNotAllowed { allow } = error {
+        response.insert_header((ALLOW, allow.as_str()));
+    }
+    match error {
+        Error::InvalidToken(_) => _ = response.insert_header((WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")),
+        Error::OAuth(OAuthError::InvalidClient, _) => {
+            response.insert_header((WWW_AUTHENTICATE, "Basic realm=\"dingtalk-sso\""));
+        }
+        // RFC 9110 section 15.5.2 wants a challenge, but no token was at fault.
+        _ if row.status == 401 => _ = response.insert_header((WWW_AUTHENTICATE, "Bearer")),
+        _ => {}
     }
     response.json(json!({
         "code": row.code,
@@ -157,15 +162,12 @@ pub async fn around(
 
 /// A refusal by the server's own machinery, which has no body of ours.
 fn is_bare_refusal(response: &ServiceResponse) -> bool {
-    matches!(
-        response.status(),
-        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::PAYLOAD_TOO_LARGE
-    ) && response.response().headers().get("content-type").is_none()
+    matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::PAYLOAD_TOO_LARGE)
+        && response.response().headers().get("content-type").is_none()
 }
 
 fn of_status(status: StatusCode) -> Error {
     match status {
-        StatusCode::METHOD_NOT_ALLOWED => Error::MethodNotAllowed,
         StatusCode::NOT_FOUND => Error::NotFound,
         status if status.is_client_error() => Error::InvalidRequest("the request cannot be read".to_owned()),
         _ => Error::Internal(anyhow::anyhow!("the server answered {status}")),

@@ -20,8 +20,12 @@ use crate::{authorize, exchange, forward_auth, health, jsapi, login, tokens};
         authorize::http::authorize_by_query,
         authorize::http::authorize_by_form,
         authorize::http::enter,
+        authorize::http::inside_page,
+        authorize::http::outside_page,
+        authorize::http::redeem_inside,
         authorize::http::callback,
         authorize::http::log_out_by_query,
+        authorize::http::log_out_by_form,
         exchange::http::token,
         exchange::http::userinfo_by_get,
         exchange::http::userinfo_by_post,
@@ -54,4 +58,21 @@ impl Modify for Bearer {
 #[must_use]
 pub fn document() -> utoipa::openapi::OpenApi {
     Document::openapi()
+}
+
+/// The methods that a path is served for, as `Allow` writes them. Files and pages, which are not in the document, are
+/// only read.
+#[must_use]
+pub fn methods_of(document: &utoipa::openapi::OpenApi, path: &str) -> String {
+    let Some(item) = document.paths.paths.get(path) else {
+        return "GET".to_owned();
+    };
+    let methods = [
+        ("GET", &item.get),
+        ("POST", &item.post),
+        ("PUT", &item.put),
+        ("DELETE", &item.delete),
+    ];
+    let served = methods.iter().filter(|(_, operation)| operation.is_some());
+    served.map(|(method, _)| *method).collect::<Vec<_>>().join(", ")
 }

@@ -10,11 +10,12 @@ use actix_cors::Cors;
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::web::{Data, ServiceConfig};
-use actix_web::{App, HttpResponse, HttpServer, get, web};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, get, web};
 use anyhow::Context as _;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::clients::Clients;
@@ -66,11 +67,13 @@ pub async fn start(
         .flat_map(|app| app.allowed_origins.iter().map(url::Origin::ascii_serialization))
         .collect();
     let meters = Meters::default();
+    let document = Data::new(openapi::document());
     let mut server = HttpServer::new(move || {
         let meters = meters.clone();
         let app = App::new()
             .app_data(proxies.clone())
             .app_data(Data::new(metrics.clone()))
+            .app_data(document.clone())
             .wrap(from_fn(move |request, next| {
                 http::around(meters.clone(), request, next)
             }))
@@ -79,7 +82,7 @@ pub async fn start(
             .configure(pages::routes)
             .service(show_metrics)
             .service(web::redirect("/docs", "/docs/"))
-            .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", openapi::document()))
+            .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", document.get_ref().clone()))
             .default_service(web::to(nothing_here));
         match demo.clone() {
             Some(demo) => app.configure(pages::demo_page).configure(move |service| demo(service)),
@@ -166,8 +169,13 @@ fn cors(origins: Arc<[String]>, clients: Clients) -> Cors {
         .max_age(3600)
 }
 
-async fn nothing_here() -> Result<HttpResponse, Error> {
-    Err(Error::NotFound)
+/// Whatever no route answers: no such path, or one that answers to other methods.
+async fn nothing_here(request: HttpRequest, document: Data<OpenApi>) -> Result<HttpResponse, Error> {
+    let pattern = request.resource_map().match_pattern(request.path());
+    let pattern = pattern.ok_or(Error::NotFound)?;
+    Err(Error::MethodNotAllowed {
+        allow: openapi::methods_of(&document, &pattern),
+    })
 }
 
 #[get("/metrics")]

@@ -4,7 +4,7 @@ use actix_web::http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, ORIGIN, REFERRER_POLICY, USER_AGENT,
 };
 use actix_web::web::{Bytes, Data, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use actix_web::{HttpRequest, HttpResponse, get, post};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -34,11 +34,8 @@ pub fn routes(authorize: Authorize, cookies: CookieForm) -> impl Fn(&mut Service
             .service(outside_page)
             .service(redeem_inside)
             .service(callback)
-            .service(
-                web::resource("/oauth2/logout")
-                    .route(web::get().to(log_out_by_query))
-                    .route(web::post().to(log_out_by_form)),
-            );
+            .service(log_out_by_query)
+            .service(log_out_by_form);
     }
 }
 
@@ -140,8 +137,10 @@ fn is_inside_dingtalk(request: &HttpRequest) -> bool {
 }
 
 /// The page that signs in inside DingTalk, without a click.
+#[utoipa::path(tag = "openid connect", params(("state" = String, Query)),
+    responses((status = 200, description = "a page"), (status = 400, description = "1101")))]
 #[get("/login/dingtalk")]
-async fn inside_page(
+pub(crate) async fn inside_page(
     request: HttpRequest,
     authorize: Data<Authorize>,
     cookies: Data<CookieForm>,
@@ -165,8 +164,10 @@ async fn inside_page(
 }
 
 /// DingTalk's own sign-in page for a sign-in under way, where the page inside DingTalk cannot help.
+#[utoipa::path(tag = "openid connect", params(("state" = String, Query)),
+    responses((status = 302, description = "to DingTalk"), (status = 400, description = "1101")))]
 #[get("/login/page")]
-async fn outside_page(
+pub(crate) async fn outside_page(
     request: HttpRequest,
     authorize: Data<Authorize>,
     cookies: Data<CookieForm>,
@@ -190,16 +191,22 @@ async fn under_way(request: &HttpRequest, authorize: &Authorize, cookies: &Cooki
 }
 
 /// What the page inside DingTalk posts.
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct InsideRequest {
+pub(crate) struct InsideRequest {
+    /// The auth code (免登授权码) that DingTalk gave the page.
+    #[schema(value_type = String)]
     auth_code: AuthCode,
+    /// The sign-in under way.
     state: String,
 }
 
 /// Redeems the auth code of the page inside DingTalk; answers where to go.
+#[utoipa::path(tag = "openid connect", request_body = InsideRequest,
+    responses((status = 200, description = "`location`, and the cookie"), (status = 400, description = "1101"),
+        (status = 401, description = "1103"), (status = 403, description = "1105, 1113"), (status = 503, description = "1112, 1117")))]
 #[post("/login/code")]
-async fn redeem_inside(
+pub(crate) async fn redeem_inside(
     request: HttpRequest,
     authorize: Data<Authorize>,
     cookies: Data<CookieForm>,
@@ -265,11 +272,12 @@ pub(crate) async fn callback(
 }
 
 /// Signs out at the wish of an application or of the person (OpenID Connect RP-Initiated Logout).
-#[utoipa::path(get, path = "/oauth2/logout", tag = "openid connect",
+#[utoipa::path(tag = "openid connect",
     params(("id_token_hint" = Option<String>, Query), ("client_id" = Option<String>, Query),
         ("post_logout_redirect_uri" = Option<String>, Query), ("state" = Option<String>, Query)),
     responses((status = 302, description = "signed out, to the application"), (status = 200, description = "signed out, or asks first"),
         (status = 400, description = "1101")))]
+#[get("/oauth2/logout")]
 pub(crate) async fn log_out_by_query(
     request: HttpRequest,
     authorize: Data<Authorize>,
@@ -279,7 +287,12 @@ pub(crate) async fn log_out_by_query(
     log_out(&request, &authorize, &cookies, &parameters, false).await
 }
 
-async fn log_out_by_form(
+/// The same by a form; the page that asks first posts it too.
+#[utoipa::path(tag = "openid connect", request_body(content = String, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 302, description = "signed out, to the application"), (status = 200, description = "signed out, or asks first"),
+        (status = 400, description = "1101")))]
+#[post("/oauth2/logout")]
+pub(crate) async fn log_out_by_form(
     request: HttpRequest,
     body: Bytes,
     authorize: Data<Authorize>,

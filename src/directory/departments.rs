@@ -1,21 +1,29 @@
 //! The departments of the company: known from our table, learned from DingTalk one by one.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use sea_orm::DbErr;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout_at};
 
 use super::department;
 use super::text::bounded;
-use super::tree::{self, Node, Place, Tree};
+use super::tree::{Node, Place, Tree};
 use crate::clock::Clock;
 use crate::database::{self, Database};
 use crate::dingtalk::DingTalk;
+use crate::dingtalk::error::DingTalkError;
 use crate::dingtalk::ids::DepartmentId;
 use crate::error::Error;
 
 /// The deepest chain that is followed up at the platform.
 const MAX_DEPTH: usize = 64;
+
+/// The longest that a login waits for departments that are not known yet.
+const LEARN_FOR: Duration = Duration::from_secs(5);
 
 /// The departments of one company. Clones share everything.
 #[derive(Clone)]
@@ -27,6 +35,24 @@ struct House {
     corp_id: String,
     clock: Clock,
     tree: RwLock<Arc<Tree>>,
+    learning: Mutex<Learning>,
+    /// Whether the one login that is learning has come to the database.
+    storing: AtomicBool,
+}
+
+/// The last attempt to learn of departments that did not succeed.
+#[derive(Default)]
+struct Learning {
+    lacking: Option<(Instant, Lacking)>,
+}
+
+/// What was lacking.
+#[derive(Clone, Copy)]
+enum Lacking {
+    /// The platform gave none.
+    Departments,
+    /// The database was away.
+    Database,
 }
 
 impl Departments {
@@ -43,6 +69,8 @@ impl Departments {
             corp_id,
             clock,
             tree: RwLock::default(),
+            learning: Mutex::default(),
+            storing: AtomicBool::new(false),
         }));
         departments.reload().await?;
         Ok(departments)
@@ -67,45 +95,103 @@ impl Departments {
         place
     }
 
-    /// Fetches departments that are not known yet, with their ancestors, and keeps them. What the platform does not
-    /// give is left out with a warning: no login fails for it.
-    pub async fn learn(&self, app: &str, ids: impl IntoIterator<Item = i64>) {
+    /// Fetches departments that are not known yet, with their ancestors, and keeps them: one login at a time, for
+    /// most wait for the same ones. What the platform does not give in time is left out with a warning: no login
+    /// fails for it, and the next one asks again.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is away.
+    pub async fn learn(&self, app: &str, ids: impl IntoIterator<Item = i64>) -> Result<(), Error> {
+        const SLOW: &str = "DingTalk gives departments too slowly: a login goes on without some of them";
         let tree = self.tree();
-        let unknown: BTreeSet<i64> = ids.into_iter().filter(|id| !tree.contains(*id)).collect();
-        if unknown.is_empty() {
-            return;
+        let mut incomplete: BTreeSet<i64> = ids.into_iter().filter(|id| tree.missing(*id).is_some()).collect();
+        if incomplete.is_empty() {
+            return Ok(());
         }
+        let began = Instant::now();
+        let Ok(mut learning) = timeout_at(began + LEARN_FOR, self.0.learning.lock()).await else {
+            if self.0.storing.load(Ordering::Relaxed) {
+                return Err(Error::Unavailable(anyhow::anyhow!(
+                    "the database does not store departments in time"
+                )));
+            }
+            tracing::warn!(SLOW);
+            return Ok(());
+        };
+        // What went wrong while this login waited would go wrong again.
+        match learning.lacking {
+            Some((since, Lacking::Departments)) if since > began => return Ok(()),
+            Some((since, Lacking::Database)) if since > began => {
+                return Err(Error::Unavailable(anyhow::anyhow!("as for the login before this one")));
+            }
+            _ => {}
+        }
+        let tree = self.tree();
+        incomplete.retain(|id| tree.missing(*id).is_some());
         let mut grown = (*tree).clone();
         let mut learned = BTreeSet::new();
-        for id in unknown {
-            let mut next = Some(id);
+        let fetch = self.fetch(app, &incomplete, &mut grown, &mut learned);
+        let whole = timeout_at(began + LEARN_FOR, fetch).await.unwrap_or_else(|_elapsed| {
+            tracing::warn!(SLOW);
+            false
+        });
+        if !whole {
+            learning.lacking = Some((Instant::now(), Lacking::Departments));
+        }
+        if learned.is_empty() {
+            return Ok(());
+        }
+        // Those below a department that was missing have another path now.
+        for id in incomplete.into_iter().filter(|id| grown.contains(*id)) {
+            learned.insert(id);
+            learned.extend(grown.place(id).path.iter().map(|up| up.id));
+        }
+        self.0.storing.store(true, Ordering::Relaxed);
+        let kept = self.keep(&grown, &learned).await;
+        self.0.storing.store(false, Ordering::Relaxed);
+        match kept {
+            Err(cause @ Error::Unavailable(_)) => {
+                learning.lacking = Some((Instant::now(), Lacking::Database));
+                Err(cause)
+            }
+            Err(cause) => {
+                tracing::warn!(%cause, "departments cannot be stored; they are read again at the next login");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Fetches whatever is missing above `ids`; false where the platform gives no departments at all.
+    async fn fetch(&self, app: &str, ids: &BTreeSet<i64>, grown: &mut Tree, learned: &mut BTreeSet<i64>) -> bool {
+        for id in ids {
             for _ in 0..MAX_DEPTH {
-                let Some(id) = next.filter(|id| !grown.contains(*id)) else {
+                let Some(missing) = grown.missing(*id) else {
                     break;
                 };
-                match self.0.dingtalk.department(app, DepartmentId(id)).await {
+                match self.0.dingtalk.department(app, DepartmentId(missing)).await {
                     Ok(department) => {
-                        let parent_id = department.parent_id.map(|parent| parent.0);
-                        grown.insert(
-                            id,
-                            Node {
-                                name: bounded(department.name, 255),
-                                parent_id,
-                            },
-                        );
-                        learned.insert(id);
-                        next = parent_id.or((id != tree::ROOT).then_some(tree::ROOT));
+                        let node = Node {
+                            name: bounded(department.name, 255),
+                            parent_id: department.parent_id.map(|parent| parent.0),
+                        };
+                        grown.insert(missing, node);
+                        learned.insert(missing);
                     }
                     Err(cause) => {
-                        tracing::warn!(department = id, %cause, "the department cannot be read from DingTalk");
+                        tracing::warn!(department = missing, %cause, "the department cannot be read from DingTalk");
+                        if !matches!(
+                            cause,
+                            DingTalkError::NotFound { .. } | DingTalkError::OutsideRange { .. }
+                        ) {
+                            return false;
+                        }
                         break;
                     }
                 }
             }
         }
-        if let Err(cause) = self.keep(&grown, &learned).await {
-            tracing::warn!(%cause, "departments cannot be stored; they are read again at the next login");
-        }
+        true
     }
 
     /// Reads the departments again.

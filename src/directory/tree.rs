@@ -60,6 +60,18 @@ impl Tree {
         self.0.get(&id)?.parent_id
     }
 
+    /// The lowest department that is not known on the way up from `id`, itself included. Of a circle none is missing.
+    pub(super) fn missing(&self, id: i64) -> Option<i64> {
+        let (mut at, mut visited) = (id, HashSet::new());
+        while visited.insert(at) {
+            match self.0.get(&at) {
+                None => return Some(at),
+                Some(node) => at = node.parent_id.unwrap_or(ROOT),
+            }
+        }
+        None
+    }
+
     /// The company's name: that of the root department.
     #[must_use]
     pub fn company(&self) -> Option<&str> {

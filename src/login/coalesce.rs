@@ -30,13 +30,13 @@ impl<T: Clone> Default for Coalesce<T> {
 }
 
 impl<T: Clone + Send + Sync + 'static> Coalesce<T> {
-    /// Runs `work`, or waits for the same call that is running. The work goes on when its caller goes away: its
-    /// code is being spent. None if the work panicked.
-    pub(super) async fn run(self: &Arc<Self>, call: Call, work: BoxFuture<'static, T>) -> Option<T> {
-        let running = {
+    /// Runs `work`, or waits for the same call that is running: true for whoever began it. The work goes on when its
+    /// caller goes away: its code is being spent. None if the work panicked.
+    pub(super) async fn run(self: &Arc<Self>, call: Call, work: BoxFuture<'static, T>) -> (Option<T>, bool) {
+        let (running, first) = {
             let mut calls = self.lock();
             if let Some(running) = calls.get(&call) {
-                running.clone()
+                (running.clone(), false)
             } else {
                 let ends = Ends {
                     all: Arc::clone(self),
@@ -48,10 +48,10 @@ impl<T: Clone + Send + Sync + 'static> Coalesce<T> {
                 });
                 let running = task.map(Result::ok).boxed().shared();
                 calls.insert(call, running.clone());
-                running
+                (running, true)
             }
         };
-        running.await
+        (running.await, first)
     }
 
     fn lock(&self) -> MutexGuard<'_, Calls<T>> {
@@ -98,8 +98,8 @@ mod tests {
         let mut second = Box::pin(calls.run(call(), Box::pin(async { panic!("it runs already") })));
         assert!(futures_util::poll!(&mut second).is_pending());
         answer.send(1).unwrap();
-        assert_eq!(second.await, Some(1));
-        assert_eq!(calls.run(call(), Box::pin(async { 2 })).await, Some(2));
+        assert_eq!(second.await, (Some(1), false));
+        assert_eq!(calls.run(call(), Box::pin(async { 2 })).await, (Some(2), true));
     }
 
     #[tokio::test]
@@ -107,8 +107,8 @@ mod tests {
         let calls = Arc::new(Coalesce::<u8>::default());
         assert_eq!(
             calls.run(call(), Box::pin(async { panic!("as a bug would") })).await,
-            None
+            (None, true)
         );
-        assert_eq!(calls.run(call(), Box::pin(async { 2 })).await, Some(2));
+        assert_eq!(calls.run(call(), Box::pin(async { 2 })).await, (Some(2), true));
     }
 }

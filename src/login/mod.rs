@@ -29,7 +29,7 @@ use crate::tokens::session::{self, Holder};
 use crate::tokens::{TokenPair, Tokens};
 use coalesce::{Call, Coalesce};
 use people::{People, Person};
-use refusal::{again, no_profile, no_user};
+use refusal::{after_the_code, no_profile, no_user, of_the_call};
 use writer::{Seat, Writer};
 
 /// The window in which rejected codes are counted.
@@ -107,10 +107,10 @@ impl Login {
         let login = self.clone();
         // Boxed at once: the work is some kilobytes, which would be moved at every hand-over.
         let work = Box::pin(async move { login.enter(&app, &code, &page).await.map_err(Arc::new) });
-        let outcome = self.0.running.run(call, work).await;
+        let (outcome, first) = self.0.running.run(call, work).await;
         match outcome {
             Some(Ok(entry)) => Ok(entry),
-            Some(Err(error)) => match Arc::try_unwrap(error).unwrap_or_else(|shared| again(&shared)) {
+            Some(Err(error)) => match of_the_call(&error, first) {
                 Error::AuthCodeRejected => Err(self.count_rejection(address).await),
                 error => Err(error),
             },
@@ -123,7 +123,7 @@ impl Login {
         let user = house.dingtalk.user_by_auth_code(app, code).await.map_err(no_user)?;
         let profile = self.profile(app, &user.userid).await?.completed_by(user);
         // The page is signed before anything is stored: a ticket that is not to be had leaves no session behind.
-        let config = house.jsapi.config(app, page).await?;
+        let config = house.jsapi.config(app, page).await.map_err(after_the_code)?;
         let (employee, session) = self.admit(profile, app, Seat::MicroApp(app.to_owned())).await?;
         let identity = house.people.identity(&employee);
         let tokens = house.tokens.issue(&session, Some(identity))?;
@@ -191,7 +191,7 @@ impl Login {
             .directory
             .departments
             .learn(app, profile.memberships.iter().map(|place| place.department_id))
-            .await;
+            .await?;
         let (employee, session) = self.0.writer.store(profile, seat).await?;
         Ok((employee, session.ok_or(Error::EmployeeDisabled)?))
     }

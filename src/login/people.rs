@@ -34,7 +34,16 @@ pub(crate) struct Person {
 /// The people of the company.
 pub(super) struct People {
     directory: Directory,
-    known: Known<Box<str>, (Instant, Arc<Person>)>,
+    known: Known<Box<str>, Seen>,
+}
+
+/// Somebody as they were when they were last read.
+#[derive(Clone)]
+struct Seen {
+    person: Arc<Person>,
+    read_at: Instant,
+    /// When the database was last asked for them, whether it answered or not.
+    asked_at: Instant,
 }
 
 impl People {
@@ -51,18 +60,32 @@ impl People {
     /// [`Error::InvalidToken`] for nobody, [`Error::EmployeeDisabled`], [`Error::Unavailable`].
     pub(super) async fn get(&self, subject: &str) -> Result<Arc<Person>, Error> {
         let known = self.known.get(subject);
-        if let Some((since, person)) = &known
-            && since.elapsed() < FRESH_FOR
-        {
-            return Ok(Arc::clone(person));
+        if let Some(seen) = &known {
+            if seen.asked_at.elapsed() < FRESH_FOR {
+                return Ok(Arc::clone(&seen.person));
+            }
+            // Whoever comes meanwhile does not wait for the database as well.
+            self.show_on(subject, seen.clone());
         }
         match (self.read(subject).await, known) {
-            (Err(Error::Unavailable(cause)), Some((_, person))) => {
+            (Err(Error::Unavailable(cause)), Some(seen)) if seen.read_at.elapsed() < AWAY_FOR => {
                 tracing::warn!(%cause, "the database is away: an answer of before is given");
+                let person = Arc::clone(&seen.person);
+                self.show_on(subject, seen);
                 Ok(person)
+            }
+            (Err(error), _) => {
+                self.known.invalidate(subject);
+                Err(error)
             }
             (person, _) => person,
         }
+    }
+
+    /// Answers with the same for a while, without asking again.
+    fn show_on(&self, subject: &str, seen: Seen) {
+        let asked_at = Instant::now();
+        self.known.insert(subject.into(), Seen { asked_at, ..seen });
     }
 
     /// The same, as it is in the database right now.
@@ -83,7 +106,13 @@ impl People {
             answer: answer.into(),
             picture: employee.avatar,
         });
-        self.known.insert(subject.into(), (Instant::now(), Arc::clone(&person)));
+        let now = Instant::now();
+        let seen = Seen {
+            person: Arc::clone(&person),
+            read_at: now,
+            asked_at: now,
+        };
+        self.known.insert(subject.into(), seen);
         Ok(person)
     }
 

@@ -1,5 +1,8 @@
 //! What the caller learns when the platform refuses.
 
+use std::error::Error as _;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::dingtalk::error::{CodeSpent, DingTalkError};
@@ -43,10 +46,44 @@ pub(super) fn no_profile(cause: DingTalkError) -> Error {
     }
 }
 
-/// The same failure for another caller of a doubled call; the cause was logged for the first.
-pub(super) fn again(error: &Error) -> Error {
-    let cause = || anyhow::anyhow!("as for the call that this one repeats");
+/// What the ticket's failure means for a login, whose code is spent by then.
+pub(super) fn after_the_code(error: Error) -> Error {
     match error {
+        Error::DingTalkUnavailable { retry_after, cause, .. } => Error::DingTalkUnavailable {
+            retry_after,
+            code_reusable: false,
+            cause,
+        },
+        error => error,
+    }
+}
+
+/// The cause of a failure that the callers of a doubled call share.
+#[derive(Debug)]
+struct SharedCause(Arc<Error>);
+
+impl fmt::Display for SharedCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.source().map_or(Ok(()), |cause| fmt::Display::fmt(cause, f))
+    }
+}
+
+impl std::error::Error for SharedCause {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source().and_then(std::error::Error::source)
+    }
+}
+
+/// The failure of a call for one of its callers. The first has the cause, so that the log tells it once.
+pub(super) fn of_the_call(error: &Arc<Error>, first: bool) -> Error {
+    let cause = || {
+        if first {
+            anyhow::Error::new(SharedCause(Arc::clone(error)))
+        } else {
+            anyhow::anyhow!("as for the call that this one repeats")
+        }
+    };
+    match &**error {
         Error::InvalidRequest(text) => Error::InvalidRequest(text.clone()),
         Error::DingTalkAccessToken(_) => Error::DingTalkAccessToken(cause()),
         Error::AuthCodeRejected => Error::AuthCodeRejected,

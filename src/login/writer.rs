@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sea_orm::DbErr;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 use crate::database::{self, Database};
 use crate::directory::Directory;
@@ -88,18 +89,21 @@ impl Writer {
         Self(jobs)
     }
 
-    /// Stores one login; answers after its commit.
+    /// Stores one login; answers after its commit. Who waits too long, be it for the commit before, is not stored.
     pub(super) async fn store(&self, profile: Profile, seat: Seat) -> Result<Stored, Error> {
-        const STOPPING: &str = "the service is stopping";
         let (reply, answer) = oneshot::channel();
         let job = Job { profile, seat, reply };
-        self.0
-            .send(job)
-            .await
-            .map_err(|_unsent| Error::Unavailable(anyhow::anyhow!(STOPPING)))?;
-        answer
-            .await
-            .map_err(|_unheard| Error::Unavailable(anyhow::anyhow!(STOPPING)))?
+        let stored = async {
+            self.0.send(job).await.ok()?;
+            answer.await.ok()
+        };
+        match timeout(database::WORK_TIMEOUT, stored).await {
+            Ok(Some(stored)) => stored,
+            Ok(None) => Err(Error::Unavailable(anyhow::anyhow!("the service is stopping"))),
+            Err(elapsed) => Err(Error::Unavailable(
+                anyhow::Error::new(elapsed).context("the database does not store logins in time"),
+            )),
+        }
     }
 }
 
@@ -134,7 +138,7 @@ impl Desk {
     async fn commit(&self, jobs: &[Job]) -> Result<Vec<Stored>, AdmitError> {
         let mut tries = 1;
         loop {
-            let outcome = match tokio::time::timeout(database::WORK_TIMEOUT, self.transaction(jobs)).await {
+            let outcome = match timeout(database::WORK_TIMEOUT, self.transaction(jobs)).await {
                 Ok(outcome) => outcome,
                 Err(_) => Err(AdmitError::Update(DbErr::Conn(sea_orm::RuntimeErr::Internal(
                     "the database does not answer in time".to_owned(),

@@ -1,36 +1,72 @@
 //! Brings a simulator, a database of its own and the whole service; its methods are what a user does.
 
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use chrono::TimeDelta;
 use dingtalk_sso::app::{self, Running};
 use dingtalk_sso::clock::Clock;
 use dingtalk_sso::config::{Purpose, Settings};
 use dingtalk_sso::simulator::{Options, Simulator};
+use reqwest::header::HeaderMap;
+use reqwest::{Method, RequestBuilder};
 use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use crate::process::{self, Output, Process};
+use crate::store::Store;
+
 /// The page that signs in.
 pub(crate) const PAGE: &str = "https://page.example/app";
 
-/// A whole service.
+/// A whole service: one instance of it, the platform that it talks to, and a user at its door.
 pub(crate) struct Harness {
     pub(crate) clock: Clock,
     env: Vec<(String, String)>,
-    simulator: Simulator,
-    running: Running,
+    simulator: Arc<Simulator>,
+    service: Service,
     client: reqwest::Client,
-    _folder: TempDir,
+    folder: Arc<TempDir>,
 }
 
-/// A status with its body.
+/// How the instance runs.
+enum Service {
+    /// In the process of the test, whose clock it shares.
+    Here(Running),
+    /// The real binary, by the real time.
+    Process(Process),
+    /// Not yet.
+    Unstarted,
+}
+
+/// An answer, and how long it took to come.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Value,
+    pub(crate) took: Duration,
+    headers: HeaderMap,
 }
 
 impl Answer {
+    /// Sends a request; none when the connection breaks before its answer.
+    async fn to(request: RequestBuilder) -> Option<Self> {
+        let began = Instant::now();
+        let response = request.send().await.ok()?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let bytes = response.bytes().await.ok()?;
+        Some(Self {
+            status,
+            body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+            took: began.elapsed(),
+            headers,
+        })
+    }
+
     /// The number of our error.
     pub(crate) fn code(&self) -> i64 {
         self.body["code"].as_i64().unwrap_or_default()
@@ -40,14 +76,25 @@ impl Answer {
     pub(crate) fn text(&self, field: &str) -> String {
         self.body[field].as_str().unwrap_or_default().to_owned()
     }
+
+    /// A header, or nothing.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default()
+    }
 }
 
 #[expect(
     clippy::disallowed_methods,
     reason = "where the tests run is no setting of the service"
 )]
-fn given(name: &str) -> Option<String> {
+pub(crate) fn given(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// Says why a test has nothing to show on these stores.
+pub(crate) fn skip(reason: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: {reason}");
 }
 
 /// An empty database: a file of its own, or a new one on the given server.
@@ -75,6 +122,18 @@ impl Harness {
 
     /// Starts with further settings.
     pub(crate) async fn with(more: &[(&str, &str)]) -> Self {
+        Self::prepared(more).await.begun().await
+    }
+
+    /// Starts the real binary, as an administrator does, with further settings.
+    pub(crate) async fn process(more: &[(&str, &str)]) -> Self {
+        let mut sso = Self::prepared(more).await;
+        sso.start_process().await;
+        sso
+    }
+
+    /// Company, database and settings; no service yet.
+    pub(crate) async fn prepared(more: &[(&str, &str)]) -> Self {
         let clock = Clock::default();
         let folder = TempDir::new().expect("a folder");
         let company = Options::demo(([127, 0, 0, 1], 0).into(), clock.clone());
@@ -104,24 +163,99 @@ impl Harness {
         if let Some(cache) = given("TEST_CACHE_URL") {
             env.push(("SSO_CACHE__URL".to_owned(), cache));
         }
-        env.extend(
-            more.iter()
-                .map(|(name, value)| (format!("SSO_{name}"), (*value).to_owned())),
-        );
-        let read_file = |path: &std::path::Path| std::fs::read_to_string(path);
-        let settings = Settings::from_sources(None, &env, Purpose::Serve, &read_file).expect("settings");
-        let running = app::start(&settings, clock.clone(), true, None)
-            .await
-            .expect("the service");
         #[expect(clippy::disallowed_methods, reason = "this client is the user's, not the service's")]
         let client = reqwest::Client::new();
-        Self {
+        let mut sso = Self {
             clock,
             env,
-            simulator,
-            running,
+            simulator: Arc::new(simulator),
+            service: Service::Unstarted,
             client,
-            _folder: folder,
+            folder: Arc::new(folder),
+        };
+        for (name, value) in more {
+            sso.set(name, value);
+        }
+        sso
+    }
+
+    /// Sets a setting, before the start.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.env.push((format!("SSO_{name}"), value.to_owned()));
+    }
+
+    /// Takes a setting away, before the start.
+    pub(crate) fn unset(&mut self, name: &str) {
+        self.env.retain(|(known, _)| known.strip_prefix("SSO_") != Some(name));
+    }
+
+    /// What a setting says.
+    pub(crate) fn setting(&self, name: &str) -> &str {
+        let (_, value) = self
+            .env
+            .iter()
+            .rfind(|(known, _)| known.strip_prefix("SSO_") == Some(name))
+            .expect("a setting");
+        value
+    }
+
+    /// Starts what was prepared, within this process.
+    pub(crate) async fn begun(mut self) -> Self {
+        let read_file = |path: &std::path::Path| std::fs::read_to_string(path);
+        let settings = Settings::from_sources(None, &self.env, Purpose::Serve, &read_file).expect("settings");
+        let running = app::start(&settings, self.clock.clone(), true, None).await;
+        self.service = Service::Here(running.expect("the service"));
+        self
+    }
+
+    /// Starts the real binary on what was prepared, or again after it was killed.
+    pub(crate) async fn start_process(&mut self) {
+        self.service = Service::Process(Process::serve(&self.env).await);
+    }
+
+    /// `kill -9` to the process.
+    pub(crate) async fn kill(&self) {
+        if let Service::Process(process) = &self.service {
+            process.kill().await;
+        }
+    }
+
+    /// What the process has logged so far.
+    pub(crate) fn log(&self) -> String {
+        match &self.service {
+            Service::Process(process) => process.log(),
+            Service::Here(_) | Service::Unstarted => String::new(),
+        }
+    }
+
+    /// Another instance of the same deployment: with the same settings, database, cache and clock.
+    pub(crate) async fn second_instance(&self) -> Self {
+        let sso = Self {
+            clock: self.clock.clone(),
+            env: self.env.clone(),
+            simulator: Arc::clone(&self.simulator),
+            service: Service::Unstarted,
+            client: self.client.clone(),
+            folder: Arc::clone(&self.folder),
+        };
+        sso.begun().await
+    }
+
+    /// The database, past the service.
+    pub(crate) async fn store(&self) -> Store {
+        Store::open(self.setting("DATABASE__URL")).await
+    }
+
+    /// A file or folder of this test's own.
+    pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn address(&self) -> SocketAddr {
+        match &self.service {
+            Service::Here(running) => running.address,
+            Service::Process(process) => process.address,
+            Service::Unstarted => SocketAddr::from(([127, 0, 0, 1], 1)),
         }
     }
 
@@ -141,15 +275,29 @@ impl Harness {
         response.expect("the simulator").json().await.unwrap_or(Value::Null)
     }
 
+    /// Shows a fault at a path of the platform from now on; a `delay` outlasts the time limit of a call.
+    pub(crate) async fn fault(&self, path: &str, kind: &str) {
+        let fault = json!({"path": path, "kind": kind, "delay_ms": 3000});
+        let request = self.client.post(format!("{}/_/faults", self.simulator.url()));
+        let answer = Answer::to(request.json(&fault)).await.expect("the simulator");
+        assert_eq!(answer.status, 204, "the simulator knows no {kind}");
+    }
+
+    /// Ends all faults of the platform.
+    pub(crate) async fn clear_faults(&self) {
+        let request = self.client.delete(format!("{}/_/faults", self.simulator.url()));
+        request.send().await.expect("the simulator");
+    }
+
+    /// What the simulator tells under a control path.
+    pub(crate) async fn simulated(&self, path: &str) -> Value {
+        let request = self.client.get(format!("{}/_/{path}", self.simulator.url()));
+        Answer::to(request).await.expect("the simulator").body
+    }
+
     /// How often the platform was asked for `path`.
     pub(crate) async fn calls(&self, path: &str) -> u64 {
-        let response = self
-            .client
-            .get(format!("{}/_/calls", self.simulator.url()))
-            .send()
-            .await;
-        let calls: Value = response.expect("the simulator").json().await.expect("counts");
-        calls[path].as_u64().unwrap_or_default()
+        self.simulated("calls").await[path].as_u64().unwrap_or_default()
     }
 
     pub(crate) async fn auth_code(&self, userid: &str) -> String {
@@ -157,26 +305,37 @@ impl Harness {
         answer["code"].as_str().expect("a code").to_owned()
     }
 
+    /// A request to the service, to be completed.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let url = format!("http://{}{path}", self.address());
+        self.client.request(method, url)
+    }
+
+    /// Sends it and waits for the answer.
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
+        Answer::to(request).await.expect("an answer")
+    }
+
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
         self.post_text(path, body.to_string()).await
     }
 
     pub(crate) async fn post_text(&self, path: &str, body: String) -> Answer {
-        let url = format!("http://{}{path}", self.running.address);
-        answer(self.client.post(url).body(body)).await
+        self.send(self.request(Method::POST, path).body(body)).await
     }
 
     pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {
-        answer(
-            self.client
-                .get(format!("http://{}{path}", self.running.address))
-                .bearer_auth(token),
-        )
-        .await
+        self.send(self.request(Method::GET, path).bearer_auth(token)).await
+    }
+
+    /// Redeems a code; none when the service goes away before its answer.
+    pub(crate) async fn try_redeem(&self, code: &str) -> Option<Answer> {
+        let body = json!({"authCode": code, "url": PAGE});
+        Answer::to(self.request(Method::POST, "/v1/login").body(body.to_string())).await
     }
 
     pub(crate) async fn redeem(&self, code: &str) -> Answer {
-        self.post("/v1/login", json!({"authCode": code, "url": PAGE})).await
+        self.try_redeem(code).await.expect("an answer")
     }
 
     pub(crate) async fn log_in(&self, userid: &str) -> Answer {
@@ -188,18 +347,19 @@ impl Harness {
         self.get("/v1/me", token).await
     }
 
+    /// Refreshes; none when the service goes away before its answer.
+    pub(crate) async fn try_refresh(&self, refresh_token: &str) -> Option<Answer> {
+        let body = json!({"refreshToken": refresh_token});
+        Answer::to(self.request(Method::POST, "/v1/token/refresh").body(body.to_string())).await
+    }
+
     pub(crate) async fn refresh(&self, refresh_token: &str) -> Answer {
-        self.post("/v1/token/refresh", json!({"refreshToken": refresh_token}))
-            .await
+        self.try_refresh(refresh_token).await.expect("an answer")
     }
 
     pub(crate) async fn log_out(&self, token: &str) -> Answer {
-        answer(
-            self.client
-                .post(format!("http://{}/v1/logout", self.running.address))
-                .bearer_auth(token),
-        )
-        .await
+        self.send(self.request(Method::POST, "/v1/logout").bearer_auth(token))
+            .await
     }
 
     /// The settings of the service, as variables.
@@ -209,25 +369,13 @@ impl Harness {
 
     /// Runs a command of the binary beside the service, as an administrator does.
     pub(crate) async fn command(&self, arguments: &[&str]) -> String {
-        let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_dingtalk-sso"))
-            .args(arguments)
-            .envs(self.env.iter().map(|(name, value)| (name, value)))
-            .output()
-            .await
-            .expect("the binary");
-        assert!(
-            output.status.success(),
-            "{arguments:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        let output = self.output(arguments).await;
+        assert_eq!(output.exit, Some(0), "{arguments:?}: {}", output.stderr);
+        output.stdout
     }
-}
 
-async fn answer(request: reqwest::RequestBuilder) -> Answer {
-    let response = request.send().await.expect("an answer");
-    Answer {
-        status: response.status().as_u16(),
-        body: response.json().await.unwrap_or(Value::Null),
+    /// As [`Self::command`], however it ends.
+    pub(crate) async fn output(&self, arguments: &[&str]) -> Output {
+        process::run(arguments, &self.env).await
     }
 }

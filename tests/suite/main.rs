@@ -3,12 +3,22 @@
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "a test that cannot go on says why and ends"
 )]
 
+mod crash;
 mod doctor;
+mod errors;
 mod harness;
 mod house;
+mod instances;
+mod log;
 mod login;
+mod outage;
 mod platform;
+mod process;
+mod road;
 mod session;
+mod settings;
+mod store;

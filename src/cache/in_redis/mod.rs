@@ -2,6 +2,7 @@
 
 mod listener;
 
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -32,9 +33,30 @@ const RELEASE: &str =
 /// The store.
 pub(super) struct InRedis {
     client: Client,
-    manager: ConnectionManager,
+    line: RwLock<Line>,
     count: Script,
     release: Script,
+}
+
+/// The connection in use.
+#[derive(Clone)]
+struct Line {
+    manager: ConnectionManager,
+    /// How many there were before.
+    number: u64,
+}
+
+impl Line {
+    fn new(client: &Client, number: u64) -> RedisResult<Self> {
+        let config = ConnectionManagerConfig::new()
+            // Whoever calls decides about a repetition, so that no call waits for a long row of them.
+            .set_number_of_retries(0)
+            .set_connection_timeout(Some(CONNECT_LIMIT))
+            .set_response_timeout(Some(CALL_LIMIT))
+            .set_pipeline_buffer_size(PIPELINE);
+        let manager = client.get_connection_manager_lazy(config)?;
+        Ok(Self { manager, number })
+    }
 }
 
 /// Whether a command may be sent again when it is not known to have been executed.
@@ -50,57 +72,59 @@ impl InRedis {
     /// Needs a running Tokio, but no running Redis.
     pub(super) fn new(url: &str) -> Result<Self, CacheError> {
         let client = Client::open(url).map_err(|error| CacheError::Settings(described(&error)))?;
-        let config = ConnectionManagerConfig::new()
-            // Whoever calls decides about a repetition, so that no call waits for a long row of them.
-            .set_number_of_retries(0)
-            .set_connection_timeout(Some(CONNECT_LIMIT))
-            .set_response_timeout(Some(CALL_LIMIT))
-            .set_pipeline_buffer_size(PIPELINE);
-        let manager = client
-            .get_connection_manager_lazy(config)
-            .map_err(|error| CacheError::Settings(described(&error)))?;
+        let line = Line::new(&client, 0).map_err(|error| CacheError::Settings(described(&error)))?;
         Ok(Self {
             client,
-            manager,
+            line: RwLock::new(line),
             count: Script::new(COUNT),
             release: Script::new(RELEASE),
         })
     }
 
     async fn ask<T: FromRedisValue>(&self, command: &Cmd, repeat: Repeat) -> Result<T, CacheError> {
-        let call = || {
-            let mut manager = self.manager.clone();
-            async move { command.query_async(&mut manager).await }
-        };
+        let call = |mut manager: ConnectionManager| async move { command.query_async(&mut manager).await };
         self.limited(repeat, call).await
     }
 
     /// None of the scripts may run twice for one call.
     async fn run<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T, CacheError> {
-        let call = || {
-            let mut manager = self.manager.clone();
-            async move { script.invoke_async(&mut manager).await }
-        };
+        let call = |mut manager: ConnectionManager| async move { script.invoke_async(&mut manager).await };
         self.limited(Repeat::IfUnsent, call).await
     }
 
     /// The manager notices a dropped connection only by a failed command, and mends it then.
-    async fn limited<T, Call>(&self, repeat: Repeat, call: impl Fn() -> Call) -> Result<T, CacheError>
+    async fn limited<T, Call>(&self, repeat: Repeat, call: impl Fn(ConnectionManager) -> Call) -> Result<T, CacheError>
     where
         Call: Future<Output = RedisResult<T>>,
     {
+        let Line { manager, number } = self.line.read().unwrap_or_else(PoisonError::into_inner).clone();
         let twice = async {
-            match call().await {
-                Err(error) if may_repeat(&error, repeat) => call().await,
+            match call(manager.clone()).await {
+                Err(error) if may_repeat(&error, repeat) => call(manager).await,
                 answer => answer,
             }
         };
         match timeout(CALL_LIMIT, twice).await {
-            Ok(answer) => answer.map_err(|error| translated(&error)),
-            Err(_) => Err(CacheError::Unavailable(format!(
-                "no answer within {} ms",
-                CALL_LIMIT.as_millis()
-            ))),
+            Ok(Err(error)) if !error.is_timeout() => Err(translated(&error)),
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(_)) | Err(_) => {
+                self.hang_up(number);
+                Err(CacheError::Unavailable(format!(
+                    "no answer within {} ms",
+                    CALL_LIMIT.as_millis()
+                )))
+            }
+        }
+    }
+
+    /// Leaves a connection that does not answer: a server that was replaced will never say that it is gone. Of many
+    /// callers that waited for the same one the first does so.
+    fn hang_up(&self, silent: u64) {
+        let mut line = self.line.write().unwrap_or_else(PoisonError::into_inner);
+        if line.number == silent
+            && let Ok(next) = Line::new(&self.client, silent.wrapping_add(1))
+        {
+            *line = next;
         }
     }
 }
