@@ -96,6 +96,26 @@ test('calls to log in at once share one code, and later ones the session', async
   await page.context().close();
 });
 
+test('an old JSAPI is asked when it says that it is ready, and not waited for forever', async () => {
+  for (const readyAfter of [400, null]) {
+    const page = await open();
+    const userId = await page.evaluate(async (delay) => {
+      const { getAuthCode } = window.dd;
+      // Calls before the bridge is there are lost; after a failed dd.config of the page's own, nobody is called ready.
+      let up = delay === null;
+      window.dd = {
+        ready: (listener) => { if (delay !== null) setTimeout(() => { up = true; listener(); }, delay); },
+        runtime: { permission: { requestAuthCode: ({ onSuccess }) => {
+          if (up) getAuthCode().then(({ authCode }) => onSuccess({ code: authCode }));
+        } } },
+      };
+      return (await window.DingTalkSSO.login()).userId;
+    }, readyAfter);
+    assert.equal(userId, 'user00007');
+    await page.context().close();
+  }
+});
+
 test('a rejected code is replaced once', async () => {
   const page = await open();
   await page.evaluate(() => { window.dd = { getAuthCode: async () => ({ authCode: `unknown${window.seen.codes += 1}` }) }; });
