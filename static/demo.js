@@ -4,8 +4,10 @@
 
   var SHOWN_AT_ONCE = 60;
 
-  var language = remembered() || (/^zh/i.test(navigator.language) ? 'zh' : 'en');
-  var values = new WeakMap();
+  var make = window.demoLanguage.make;
+  var fill = window.demoLanguage.fill;
+  var word = window.demoLanguage.word;
+  var say = window.demoLanguage.say;
   var company = null;
   var people = [];
   var started = false;
@@ -14,54 +16,6 @@
 
   function by(id) { return document.getElementById(id); }
   function find(name) { return document.querySelector('[data-testid="' + name + '"]'); }
-
-  function make(tag, className, text) {
-    var element = document.createElement(tag);
-    if (className) element.className = className;
-    if (text !== undefined) element.textContent = text;
-    return element;
-  }
-
-  function fill(element, children) {
-    element.textContent = '';
-    children.forEach(function (child) { element.appendChild(child); });
-    return element;
-  }
-
-  // --- Words ---
-
-  function remembered() {
-    try { return localStorage.getItem('language'); } catch (e) { return null; }
-  }
-
-  function word(key, given) {
-    var text = key.split('.').reduce(function (at, part) { return at && at[part]; }, window.demoWords[language]);
-    return (text || '').replace(/\{(\w+)\}/g, function (whole, name) { return given && name in given ? given[name] : whole; });
-  }
-
-  /* Says it in the language of the page, now and after each change of it. */
-  function say(element, key, given) {
-    element.dataset.text = key;
-    values.set(element, given);
-    fill(element, word(key, given).split('`').map(function (part, index) {
-      return index % 2 ? make('code', '', part) : document.createTextNode(part);
-    }));
-    return element;
-  }
-
-  function speak(next) {
-    language = next;
-    try { localStorage.setItem('language', next); } catch (e) { /* for this page alone then */ }
-    document.documentElement.lang = next === 'zh' ? 'zh-CN' : 'en';
-    document.title = word('title') + ' · dingtalk-sso';
-    document.querySelectorAll('[data-text]').forEach(function (element) { say(element, element.dataset.text, values.get(element)); });
-    document.querySelectorAll('[data-label]').forEach(function (element) { element.setAttribute('aria-label', word(element.dataset.label)); });
-    document.querySelectorAll('[data-language]').forEach(function (button) {
-      button.setAttribute('aria-pressed', String(button.dataset.language === next));
-    });
-    by('search').placeholder = word('searchHint');
-    if (company) list();
-  }
 
   // --- Requests and answers, as they went over the wire ---
 
@@ -326,11 +280,7 @@
   });
   by('search').addEventListener('input', list);
   by('department').addEventListener('change', list);
-  document.querySelector('.languages').addEventListener('click', function (event) {
-    if (event.target.dataset.language) speak(event.target.dataset.language);
-  });
   setInterval(tick, 1000);
-  speak(language);
 
   Promise.all(['/demo/company', '/demo/employees'].map(function (path) {
     return fetch(path).then(function (response) { return response.json(); });
