@@ -114,8 +114,18 @@ impl Database {
     /// When a step fails; with PostgreSQL and SQLite nothing of the run is kept then.
     pub async fn migrate_up(&self, steps: Option<u32>) -> Result<(), DbErr> {
         let transaction = self.lock_schema().await?;
+        let before = Migrator::get_applied_migrations(&transaction).await?.len();
         Migrator::up(&transaction, steps).await?;
-        self.unlock_schema(transaction).await
+        let after = Migrator::get_applied_migrations(&transaction).await?.len();
+        self.unlock_schema(transaction).await?;
+        if after > before {
+            tracing::info!(
+                applied = after - before,
+                step = after,
+                "the schema was brought up to date"
+            );
+        }
+        Ok(())
     }
 
     /// Takes back the last `steps` migrations.

@@ -1,28 +1,56 @@
-/* Signs a DingTalk H5 micro-app in: one script tag, then `await DingTalkSSO.login()`. */
+/* Signs a DingTalk H5 micro-app in: one script tag, then `await DingTalkSSO.login()`.
+   Written for web views as old as Chrome 69: nothing newer in syntax or library is used. */
 (function () {
   'use strict';
 
+  // Loaded twice, the first one stays: two would ask for two codes and call dd.config twice.
+  if (window.DingTalkSSO) return;
+
+  var READY_MS = 3000;
+  var CODE_MS = 15000;
+  var CALL_MS = 30000;
+  var LONGEST_RETRY_AFTER_S = 5;
+  var REFRESH_BEFORE_S = 60;
+
   var script = document.currentScript;
-  var base = script ? new URL(script.src).origin : location.origin;
   var data = (script && script.dataset) || {};
+  var base = script && script.src ? new URL(script.src).origin : location.origin;
   var app = data.app || 'default';
-  var key = 'dingtalk-sso ' + base + ' ' + app;
+  // Read at once: a single-page app may drop it from the address later.
+  var corpId = data.corpId || corpIdOf(location.href);
+  var key = ['dingtalk-sso', base, app, corpId].join(' ');
   var session = restore();
-  var running = { login: null, refresh: null };
+  var chosen = {};
+  var entered = false;
   var configured = false;
+  var bridged = false;
+  var running = { login: null, refresh: null };
 
   class DingTalkSSOError extends Error {
-    constructor(status, body) {
-      super(body.error_description || 'the sign-in service cannot be reached');
+    constructor(error, message, more) {
+      super(message);
       this.name = 'DingTalkSSOError';
-      this.status = status;
-      this.code = body.code || 0;
-      this.error = body.error || 'unreachable';
-      this.requestId = body.request_id || null;
+      this.error = error;
+      this.code = 0;
+      this.status = 0;
+      this.requestId = null;
+      Object.assign(this, more);
     }
   }
 
+  /* DingTalk puts the company's id in the place of $CORPID$ in the app's home page; some apps have it behind the #. */
+  function corpIdOf(address) {
+    var found = /[?&]corpid=([\w-]+)/i.exec(address);
+    return found ? found[1] : '';
+  }
+
   function now() { return Date.now() / 1000; }
+
+  function pageUrl() { return location.href.split('#')[0]; }
+
+  function pause(milliseconds) {
+    return new Promise(function (resolve) { setTimeout(resolve, milliseconds); });
+  }
 
   function restore() {
     try { return JSON.parse(sessionStorage.getItem(key)); } catch (e) { return null; }
@@ -30,74 +58,166 @@
 
   function keep(next) {
     session = next;
+    if (!next) entered = false;
     try {
       if (next) sessionStorage.setItem(key, JSON.stringify(next)); else sessionStorage.removeItem(key);
     } catch (e) { /* storage is closed in some web views: memory serves */ }
     return next;
   }
 
-  function pageUrl() { return location.href.split('#')[0]; }
-
-  function corpId() {
-    var query = new URLSearchParams(location.search);
-    return data.corpId || query.get('corpId') || query.get('corpid') || '';
+  /* When a token ends by the clock of this device, which may be hours off: only how long it lives is the same. */
+  function withEnd(pair) {
+    var claims = JSON.parse(atob(pair.token.split('.')[1].replace(/-/g, '+').replace(/_/g, '/')));
+    var life = claims.exp - claims.iat;
+    return Object.assign({}, pair, {
+      localOverAt: now() + life,
+      localRefreshAt: now() + life - Math.min(REFRESH_BEFORE_S, life / 4)
+    });
   }
 
+  /* One call to the service. Every failure is a DingTalkSSOError; `status` 0 means that no answer came. */
   async function call(method, path, body, token) {
     var headers = {};
     if (body) headers['Content-Type'] = 'application/json';
     if (token) headers.Authorization = 'Bearer ' + token;
-    var response, answer = {};
+    var abort = window.AbortController ? new AbortController() : null;
+    var timer = setTimeout(function () { if (abort) abort.abort(); }, CALL_MS);
+    var answer = {};
     try {
-      response = await fetch(base + path, { method: method, headers: headers, body: body && JSON.stringify(body) });
+      var response = await fetch(base + path, {
+        method: method, headers: headers, body: body && JSON.stringify(body), signal: abort ? abort.signal : undefined
+      });
+      if (response.status === 204) return null;
+      try { answer = await response.json(); } catch (e) { /* a proxy's page */ }
     } catch (e) {
-      throw new DingTalkSSOError(0, {});
+      throw new DingTalkSSOError('unreachable', 'the sign-in service cannot be reached');
+    } finally {
+      clearTimeout(timer);
     }
-    if (response.status === 204) return null;
-    try { answer = await response.json(); } catch (e) { /* a proxy's page */ }
-    if (!response.ok) throw new DingTalkSSOError(response.status, answer);
-    return answer;
+    if (response.ok) return answer;
+    throw new DingTalkSSOError(answer.error || 'unreachable', answer.error_description || 'the sign-in service is away', {
+      code: answer.code || 0,
+      status: response.status,
+      requestId: answer.request_id || null,
+      retryAfter: Number(response.headers.get('Retry-After')) || 1
+    });
   }
 
-  /* Every generation of the JSAPI calls back, answers a promise, or both, and some call back twice: a promise
-     settles once. */
-  function authCode(dd) {
+  /* The JSAPI of the page: given, or loaded by a script that may stand below this one. */
+  async function jsapi(given) {
+    if (!given && !window.dd && document.readyState !== 'complete') {
+      await new Promise(function (resolve) { window.addEventListener('load', resolve); });
+    }
+    var dd = given || window.dd;
+    if (!dd) throw new DingTalkSSOError('no_jsapi', 'the DingTalk JSAPI is not on this page: load dingtalk.open.js or dingtalk-jsapi');
+    if (dd.env && dd.env.platform === 'notInDingTalk') {
+      throw new DingTalkSSOError('not_in_dingtalk', 'this page has to be opened in DingTalk');
+    }
+    return dd;
+  }
+
+  /* Calls made before the bridge is there are lost on old clients. After a failed dd.config nothing is ever called
+     ready, so the wait is bounded: the call itself tells. */
+  function bridge(dd) {
+    if (bridged || typeof dd.ready !== 'function') return Promise.resolve();
+    return Promise.race([
+      pause(READY_MS),
+      new Promise(function (resolve) { dd.ready(function () { bridged = true; resolve(); }); })
+    ]);
+  }
+
+  /* The ways to a code, best first: the new one needs a client id and a client of 7.0.45 or later. */
+  function ways(dd, clientId) {
+    var permission = dd.runtime && dd.runtime.permission;
+    var found = [];
+    if (clientId && dd.requestAuthCode) found.push([dd, 'requestAuthCode']);
+    if (permission && permission.requestAuthCode) found.push([permission, 'requestAuthCode']);
+    else if (dd.getAuthCode) found.push([dd, 'getAuthCode']);
+    return found;
+  }
+
+  function ask(way, params) {
     return new Promise(function (resolve, reject) {
-      function good(answer) { resolve(answer.code || answer.authCode); }
-      var ask = { corpId: corpId(), clientId: data.clientId, success: good, onSuccess: good, fail: reject, onFail: reject };
-      var old = dd.runtime && dd.runtime.permission && dd.runtime.permission.requestAuthCode;
-      var way = data.clientId && dd.requestAuthCode ? dd.requestAuthCode : old || dd.requestAuthCode || dd.getAuthCode;
-      if (!way) { reject(new DingTalkSSOError(0, { error: 'no_jsapi', error_description: 'open this page in DingTalk' })); return; }
-      var owner = way === old ? dd.runtime.permission : dd;
-      var answer = way.call(owner, ask);
+      function good(answer) {
+        var code = answer && (answer.code || answer.authCode);
+        if (code) resolve(code); else reject(answer);
+      }
+      // Every generation calls back, answers a promise, or both, and some call back twice: a promise settles once.
+      var asked = Object.assign({ success: good, onSuccess: good, fail: reject, onFail: reject }, params);
+      setTimeout(function () { reject({ errorMessage: 'no answer within ' + CODE_MS / 1000 + ' s' }); }, CODE_MS);
+      var answer = way[0][way[1]](asked);
       if (answer && answer.then) answer.then(good, reject);
     });
   }
 
+  async function authCode(dd, options) {
+    var params = { corpId: options.corpId || corpId };
+    var clientId = options.clientId || data.clientId;
+    if (!params.corpId) {
+      throw new DingTalkSSOError('no_corp_id', 'the CorpId is missing: give data-corp-id, or let the home page end in ?corpId=$CORPID$');
+    }
+    if (clientId) params.clientId = clientId;
+    await bridge(dd);
+    var refusal = { errorMessage: 'this JSAPI has no call for it' };
+    var list = ways(dd, clientId);
+    for (var index = 0; index < list.length; index++) {
+      try { return await ask(list[index], params); } catch (e) { refusal = e || {}; }
+    }
+    throw new DingTalkSSOError('no_auth_code', 'DingTalk gives no auth code: ' + words(refusal), { jsapi: refusal });
+  }
+
+  function words(refusal) {
+    var text = refusal.errorMessage || refusal.message || String(refusal);
+    return refusal.errorCode === undefined ? text : text + ' (errorCode ' + refusal.errorCode + ')';
+  }
+
+  /* Each round posts a code of its own. So a doubtful end of the first (it may be spent) never costs the second. */
   async function enter(options) {
-    var dd = options.dd || window.dd;
-    if (!dd) throw new DingTalkSSOError(0, { error: 'no_jsapi', error_description: 'the DingTalk JSAPI is not on this page' });
-    for (var attempt = 1; ; attempt++) {
-      var code = await authCode(dd);
+    var dd = await jsapi(options.dd);
+    for (var first = true; ; first = false) {
+      var code = await authCode(dd, options);
       try {
-        keep(await call('POST', '/v1/login', { authCode: code, url: pageUrl(), app: app }));
+        keep(withEnd(await call('POST', '/v1/login', { authCode: code, url: pageUrl(), app: app })));
         break;
       } catch (error) {
-        if (attempt === 2 || error.code !== 1103) throw error;
+        if (error.status === 403) keep(null);
+        var passing = error.code === 1103 || error.status === 503 || error.status === 0;
+        if (!first || !passing || error.retryAfter > LONGEST_RETRY_AFTER_S) throw error;
+        if (error.code !== 1103) await pause((error.retryAfter || 1) * 1000);
       }
     }
-    if (dd.config && !configured) {
-      configured = true;
-      var list = options.jsApiList || (data.jsApiList ? data.jsApiList.split(',') : []);
-      dd.config(Object.assign({}, session.config, { type: 0, jsApiList: list }));
-    }
+    entered = true;
+    configure(dd, options);
     return session;
   }
 
-  /* Concurrent calls share one promise: no code is ever posted twice. */
+  /* DingTalk takes one dd.config a page load, whoever signs in afterwards. */
+  function configure(dd, options) {
+    if (configured || typeof dd.config !== 'function') return;
+    configured = true;
+    var signed = session.config;
+    if (typeof dd.error === 'function') {
+      dd.error(function (refusal) {
+        var error = new DingTalkSSOError('config_rejected', 'DingTalk refuses dd.config: ' + words(refusal || {}), {
+          jsapi: refusal, config: signed
+        });
+        if (options.onConfigError) options.onConfigError(error); else console.error(error);
+      });
+    }
+    dd.config({
+      agentId: signed.agentId, corpId: signed.corpId, timeStamp: signed.timeStamp, nonceStr: signed.nonceStr,
+      signature: signed.signature, type: 0,
+      jsApiList: options.jsApiList || (data.jsApiList ? data.jsApiList.split(',') : [])
+    });
+  }
+
+  /* Calls at once share one promise, later ones the session: a page load signs in once. Who it is, DingTalk is asked at
+     each page load, and not the storage of the web view, where somebody else may have been before. */
   function login(options) {
+    if (options) chosen = options;
+    if (entered) return token().then(function () { return session; });
     if (!running.login) {
-      running.login = enter(options || {});
+      running.login = enter(chosen);
       var over = function () { running.login = null; };
       running.login.then(over, over);
     }
@@ -105,52 +225,69 @@
   }
 
   function refresh() {
+    if (!session) return Promise.reject(new DingTalkSSOError('no_session', 'nobody is signed in'));
     if (!running.refresh) {
-      running.refresh = call('POST', '/v1/token/refresh', { refreshToken: session && session.refreshToken })
-        .then(function (pair) { return keep(Object.assign({}, session, pair)); });
+      var old = session;
+      running.refresh = call('POST', '/v1/token/refresh', { refreshToken: old.refreshToken }).then(function (pair) {
+        var next = Object.assign({}, old, withEnd(pair));
+        // Signed out or in anew meanwhile: that stands.
+        return session === old ? keep(next) : next;
+      });
       var over = function () { running.refresh = null; };
       running.refresh.then(over, over);
     }
     return running.refresh;
   }
 
+  /* A token that is good for a while. A refresh token that is used up (another tab had it too) means a new login. */
   async function token() {
-    if (!session) await login();
-    else if (session.tokenOverAt - now() < 60) {
+    var old = session;
+    if (!old) {
+      await login();
+    } else if (now() >= old.localRefreshAt) {
       try { await refresh(); } catch (error) {
-        if (error.status !== 401) throw error;
-        keep(null);
-        await login();
+        var refused = error.status === 401 || error.status === 403;
+        if (refused && session === old) keep(null);
+        if (error.status === 401) await login();
+        else if (refused || now() >= old.localOverAt) throw error;
       }
     }
+    if (!session) throw new DingTalkSSOError('no_session', 'signed out meanwhile');
     return session.token;
   }
 
-  async function withToken(input, init) {
-    for (var attempt = 1; ; attempt++) {
+  /* As window.fetch, with the token; once more with a new one where the first is refused. */
+  async function fetchWithToken(input, init) {
+    var request = input instanceof Request;
+    for (var first = true; ; first = false) {
       var bearer = await token();
-      var headers = new Headers((init && init.headers) || {});
+      var headers = new Headers((init && init.headers) || (request ? input.headers : {}));
       headers.set('Authorization', 'Bearer ' + bearer);
-      var response = await fetch(input, Object.assign({}, init, { headers: headers }));
-      if (response.status !== 401 || attempt === 2) return response;
-      if (session && session.token === bearer) session.tokenOverAt = 0;
+      var response = await fetch(request ? input.clone() : input, Object.assign({}, init, { headers: headers }));
+      if (response.status !== 401 || !first) return response;
+      if (session && session.token === bearer) session.localRefreshAt = session.localOverAt = 0;
+    }
+  }
+
+  async function logout() {
+    var last = session;
+    keep(null);
+    if (!last) return;
+    try { await call('POST', '/v1/logout', null, last.token); } catch (error) {
+      // It was over already.
+      if (error.status !== 401) throw error;
     }
   }
 
   window.DingTalkSSO = {
     login: login,
+    logout: logout,
     refresh: refresh,
     token: token,
-    fetch: withToken,
+    fetch: fetchWithToken,
     session: function () { return session; },
     me: async function () { return call('GET', '/v1/me', null, await token()); },
     sign: function (url) { return call('POST', '/v1/jsapi/config', { url: url || pageUrl(), app: app }); },
-    logout: async function () {
-      var last = session;
-      keep(null);
-      configured = false;
-      if (last) await call('POST', '/v1/logout', null, last.token);
-    },
     DingTalkSSOError: DingTalkSSOError
   };
 })();

@@ -1,6 +1,7 @@
 //! `demo`: the whole product in one process, with nothing to set up.
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -45,15 +46,17 @@ impl Demo {
             .context("the simulated DingTalk cannot listen")?;
 
         if let Some(listen) = self.listen {
+            let page = if listen.ip().is_unspecified() {
+                SocketAddr::from((Ipv4Addr::LOCALHOST, listen.port()))
+            } else {
+                listen
+            };
             settings.http.listen = listen;
-            settings.http.public_url = Url::parse(&format!("http://{listen}"))?;
-            settings.tokens.issuer = format!("http://{listen}");
+            settings.http.public_url = Url::parse(&format!("http://{page}"))?;
+            settings.tokens.issuer = format!("http://{page}");
         }
-        let folder = match &self.data {
-            Some(folder) => folder.clone(),
-            None => std::env::temp_dir().join(format!("dingtalk-sso-demo-{}", uuid::Uuid::new_v4().simple())),
-        };
-        settings.database.url = SecretString::from(format!("sqlite://{}", folder.join("sso.db").display()));
+        let folder = Folder::new(self.data);
+        settings.database.url = SecretString::from(format!("sqlite://{}", folder.path.join("sso.db").display()));
         settings.cache.url = SecretString::from("memory:");
         settings.dingtalk.corp_id = corp_id;
         settings.dingtalk.oapi_url = Url::parse(&simulator.url())?;
@@ -75,20 +78,58 @@ impl Demo {
 
         let routes = simulator.demo_routes();
         let demo: app::DemoRoutes = Arc::new(move |service| routes(service));
-        let running = app::start(&settings, clock, true, Some(demo)).await?;
-        let page = settings.http.public_url.as_str().trim_end_matches('/').to_owned();
-        say(format!("\n  The demo micro-app   {page}/"));
+        let running = app::start(&settings, clock, true, Some(demo))
+            .await
+            .map_err(|cause| name_taken_address(cause, settings.http.listen))?;
+        let page = settings.http.public_url.as_str().trim_end_matches('/');
+        say(format!("\n  Open this page       {page}/"));
         say(format!("  API documentation    {page}/docs/"));
-        say(format!("  Simulated DingTalk   {}", simulator.url()));
-        say(match &self.data {
-            Some(folder) => format!("  Everything is kept in {}; stop with Ctrl-C.\n", folder.display()),
-            None => "  Nothing is kept; stop with Ctrl-C.\n".to_owned(),
+        say(format!("  Simulated DingTalk   {}\n", simulator.url()));
+        say(if folder.kept {
+            format!("  Everything is kept in {}. Stop with Ctrl-C.\n", folder.path.display())
+        } else {
+            "  Nothing is kept. Stop with Ctrl-C.\n".to_owned()
         });
         let outcome = running.until_signal().await;
         simulator.stop().await;
-        if self.data.is_none() {
-            let _ = std::fs::remove_dir_all(&folder);
-        }
         Ok(outcome?)
+    }
+}
+
+/// Where database and keys are; it goes with the demo, unless it was named.
+struct Folder {
+    path: PathBuf,
+    kept: bool,
+}
+
+impl Folder {
+    fn new(named: Option<PathBuf>) -> Self {
+        let kept = named.is_some();
+        let path = named.unwrap_or_else(|| {
+            std::env::temp_dir().join(format!("dingtalk-sso-demo-{}", uuid::Uuid::new_v4().simple()))
+        });
+        Self { path, kept }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !self.kept {
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+/// Says what to do where the reason is that somebody listens there already.
+fn name_taken_address(cause: anyhow::Error, listen: SocketAddr) -> anyhow::Error {
+    let taken = cause
+        .downcast_ref::<io::Error>()
+        .is_some_and(|cause| cause.kind() == io::ErrorKind::AddrInUse);
+    if taken {
+        anyhow::anyhow!(
+            "another program listens at {listen}; end it, or name a free port, as in: demo --listen 127.0.0.1:8765"
+        )
+    } else {
+        cause
     }
 }

@@ -8,6 +8,7 @@
 )]
 
 mod crash;
+mod demo;
 mod doctor;
 mod errors;
 mod harness;
