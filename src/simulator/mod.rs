@@ -11,6 +11,7 @@ mod department;
 mod fault;
 mod grants;
 mod html;
+mod misbehaviour;
 mod oauth_page;
 mod person;
 mod platform;

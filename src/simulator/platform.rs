@@ -1,5 +1,7 @@
 //! The two API families on one port: who may call what, and what answers.
 
+use std::time::Duration;
+
 use actix_web::http::Method;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
@@ -8,6 +10,7 @@ use super::api::{app_tokens, departments, legacy, search, user_tokens, users};
 use super::call::{Call, Family};
 use super::fault::Kind;
 use super::grants::AppIndex;
+use super::misbehaviour;
 use super::scope;
 use super::state::{Shared, State, lock};
 use super::wire::{self, Said};
@@ -49,14 +52,14 @@ pub(super) async fn answer(request: HttpRequest, body: Bytes, state: Shared) -> 
     };
     let kind = fault.as_ref().map(|fault| fault.kind);
     if let Some(fault) = fault.filter(|fault| fault.kind == Kind::Delay) {
-        tokio::time::sleep(wire::pause(fault.delay_ms)).await;
+        tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await;
     }
-    if let Some(nonsense) = kind.and_then(wire::nonsense) {
+    if let Some(nonsense) = kind.and_then(misbehaviour::nonsense) {
         return nonsense;
     }
     let said = {
         let mut state = lock(&state);
-        let refused = kind.and_then(|kind| wire::refusal(kind, family, path, state.default_app_key()));
+        let refused = kind.and_then(|kind| misbehaviour::refusal(kind, family, path, state.default_app_key()));
         refused.unwrap_or_else(|| {
             let call = Call::new(&request, &body);
             match family {
@@ -66,7 +69,7 @@ pub(super) async fn answer(request: HttpRequest, body: Bytes, state: Shared) -> 
         })
     };
     if kind == Some(Kind::ResetAfter) {
-        return wire::broken();
+        return misbehaviour::broken();
     }
     wire::answer(family, path, said, kind == Some(Kind::Truncated))
 }

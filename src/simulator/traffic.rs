@@ -49,16 +49,21 @@ pub(super) struct Traffic {
 }
 
 impl Traffic {
-    /// Counts a call; the fault that it meets, if any.
-    pub(super) fn call(&mut self, path: &str, now: i64) -> Option<Fault> {
+    /// Counts a call; answers which of its second it is.
+    pub(super) fn count(&mut self, path: &str, now: i64) -> u64 {
         self.all.count(now);
         if !self.paths.contains_key(path) {
             self.paths.insert(path.to_owned(), Path::default());
         }
-        let in_second = self.paths.get_mut(path).map_or(0, |counted| {
+        self.paths.get_mut(path).map_or(0, |counted| {
             counted.calls += 1;
             counted.rate.count(now)
-        });
+        })
+    }
+
+    /// Counts a call; the fault that it meets, if any.
+    pub(super) fn call(&mut self, path: &str, now: i64) -> Option<Fault> {
+        let in_second = self.count(path, now);
         if self.limit_per_second.is_some_and(|limit| in_second > limit) {
             return Some(Fault::once(path, Kind::AppQps));
         }

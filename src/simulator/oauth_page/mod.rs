@@ -57,7 +57,7 @@ async fn begin(request: HttpRequest, query: Query<HashMap<String, String>>, stat
     let mut state = lock(&state);
     let now = state.now();
     // The page meets no fault; it is counted like every call.
-    let _ = state.traffic.call(request.path(), now);
+    state.traffic.count(request.path(), now);
     match asked(&state, &query) {
         Ok(asked) => {
             let id = state.scans.open(asked, now);
