@@ -22,9 +22,10 @@ const PIECES: usize = 1024;
 pub(super) fn refusal(kind: Kind, family: Family, path: &str, app_key: &str) -> Option<Said> {
     const SCOPE: &str = "qyapi_base";
     let new = family == Family::New;
-    let throttled = |code: &str| Said::new(403, &format!("Forbidden.AccessDenied.{code}"), "请求被限流，请稍后重试");
+    let throttled =
+        |code: &str| Said::new_family(403, &format!("Forbidden.AccessDenied.{code}"), "请求被限流，请稍后重试");
     Some(match kind {
-        Kind::SystemBusy if new => Said::new(503, "serviceBusy", "系统繁忙"),
+        Kind::SystemBusy if new => Said::new_family(503, "serviceBusy", "系统繁忙"),
         Kind::SystemBusy => Said::Refused(-1, "系统繁忙"),
         Kind::ApiQps if new => throttled("QpsLimitForApi"),
         Kind::ApiQps => Said::Gate(
@@ -47,9 +48,9 @@ pub(super) fn refusal(kind: Kind, family: Family, path: &str, app_key: &str) -> 
         }
         Kind::PermissionMissing if new => Said::Forbidden(app_key.to_owned(), SCOPE),
         Kind::PermissionMissing => Said::Gate(60011, permission_text(app_key, SCOPE)),
-        Kind::BadToken if new => Said::new(400, "InvalidAuthentication", "不合法的access_token"),
+        Kind::BadToken if new => Said::new_family(400, "InvalidAuthentication", "不合法的access_token"),
         Kind::BadToken => Said::Gate(40014, "不合法的access_token".to_owned()),
-        Kind::TooManyRequests => Said::new(429, "systemBusy", "系统繁忙"),
+        Kind::TooManyRequests => Said::new_family(429, "systemBusy", "系统繁忙"),
         Kind::Html
         | Kind::Punished
         | Kind::Http500

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What goes in front of an avatar's path; also what the app may read of a person.
+/// How an app looks at people: from which address, and with which permissions.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct View<'a> {
     /// Base URL of the simulator.

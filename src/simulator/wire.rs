@@ -37,7 +37,7 @@ impl Said {
     }
 
     /// A refusal of the new family.
-    pub(super) fn new(status: u16, code: &str, text: &str) -> Self {
+    pub(super) fn new_family(status: u16, code: &str, text: &str) -> Self {
         Self::New(status, code.to_owned(), text.to_owned())
     }
 }

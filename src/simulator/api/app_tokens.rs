@@ -50,14 +50,14 @@ pub(in crate::simulator) fn newest(state: &mut State, corp_id: &str, call: &Call
         (Err(refused), _) | (_, Err(refused)) => return refused,
     };
     if call.text("grant_type") != Some("client_credentials") {
-        return Said::new(400, "unsupported.grant.type", "不支持的grant_type");
+        return Said::new_family(400, "unsupported.grant.type", "不支持的grant_type");
     }
     if corp_id != state.corp_id {
-        return Said::new(500, "unknownError", "未知错误");
+        return Said::new_family(500, "unknownError", "未知错误");
     }
     match state.authenticated(key, secret) {
         Some(app) => Said::Flat(json!({"access_token": token(state, app), "expires_in": LIFE_S})),
-        None => Said::new(400, "invalid.client", "无效的client_id或者client_secret"),
+        None => Said::new_family(400, "invalid.client", "无效的client_id或者client_secret"),
     }
 }
 
@@ -77,17 +77,17 @@ pub(in crate::simulator) fn new_ticket(state: &mut State, app: AppIndex, _: &Cal
 
 /// The new family's answer to wrong credentials.
 pub(in crate::simulator) fn bad_client() -> Said {
-    Said::new(400, "invalidClientIdOrSecret", "无效的clientId或者clientSecret")
+    Said::new_family(400, "invalidClientIdOrSecret", "无效的clientId或者clientSecret")
 }
 
 /// The new family's answer to a token that is none.
 pub(in crate::simulator) fn bad_token() -> Said {
-    Said::new(400, "InvalidAuthentication", "不合法的access_token")
+    Said::new_family(400, "InvalidAuthentication", "不合法的access_token")
 }
 
 /// The new family's answer where no token is in the header.
 pub(in crate::simulator) fn header_missing() -> Said {
-    Said::new(
+    Said::new_family(
         400,
         "AuthenticationFailed.MissingParameter",
         "缺少参数：x-acs-dingtalk-access-token",

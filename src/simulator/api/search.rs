@@ -19,7 +19,7 @@ pub(in crate::simulator) fn users(state: &mut State, app: AppIndex, call: &Call<
     };
     let place = |name: &str| call.number(name).and_then(|number| usize::try_from(number).ok());
     let (Some(offset), Some(size @ 1..=MOST)) = (place("offset"), place("size")) else {
-        return Said::new(400, "invalidParameter.page", "不合法的分页参数");
+        return Said::new_family(400, "invalidParameter.page", "不合法的分页参数");
     };
     let whole = call.number("fullMatchField") == Some(1);
     let found: Vec<&str> = state

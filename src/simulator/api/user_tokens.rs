@@ -27,13 +27,15 @@ fn redeemed(state: &mut State, call: &Call<'_>) -> Result<Said, Said> {
     } = match mandatory(call, "grantType")? {
         "authorization_code" => {
             let tokens = state.grants.redeem_code(app, mandatory(call, "code")?, now);
-            tokens.ok_or_else(|| Said::new(400, "invalidParameter.authCode.notFound", "不合法的临时授权码"))?
+            tokens.ok_or_else(|| Said::new_family(400, "invalidParameter.authCode.notFound", "不合法的临时授权码"))?
         }
         "refresh_token" => {
             let tokens = state.grants.refresh(app, mandatory(call, "refreshToken")?, now);
-            tokens.ok_or_else(|| Said::new(400, "invalidParameter.refreshToken.notFound", "不合法的refreshToken"))?
+            tokens.ok_or_else(|| {
+                Said::new_family(400, "invalidParameter.refreshToken.notFound", "不合法的refreshToken")
+            })?
         }
-        _ => return Err(Said::new(400, "invalidParameter.grantType", "不合法的grantType")),
+        _ => return Err(Said::new_family(400, "invalidParameter.grantType", "不合法的grantType")),
     };
     let mut said = json!({"accessToken": access_token, "refreshToken": refresh_token, "expireIn": LIFE_S});
     if let (true, Some(fields)) = (consent.corpid, said.as_object_mut()) {
@@ -56,7 +58,7 @@ pub(in crate::simulator) fn contact_user(state: &mut State, who: &str, call: &Ca
     let unionid = if who == "me" { unionid } else { who };
     match state.company.anybody_by_unionid(unionid) {
         Some(person) => Said::Flat(shown(person, &state.base, state.may(*app, scope::CONTACT_MOBILE))),
-        None => Said::new(404, "invalidParameter.user.notFound", "用户不存在"),
+        None => Said::new_family(404, "invalidParameter.user.notFound", "用户不存在"),
     }
 }
 

@@ -174,6 +174,18 @@ async fn outside_of_the_visible_range_nothing_is_seen() {
 }
 
 #[tokio::test]
+async fn a_visible_range_may_be_there_from_the_start_and_end_later() {
+    let platform = Platform::with(|options| options.visible_departments = vec![20]).await;
+    let get = || platform.topapi("/topapi/v2/user/get", json!({"userid": "manager01"}));
+    assert_eq!(get().await["errcode"], 50002);
+    platform.post("/_/visible-range", &json!({})).await;
+    assert_eq!(get().await["errcode"], 0);
+    let range = json!({"appKey": "dingsecond", "departments": [30]});
+    platform.post("/_/visible-range", &range).await;
+    assert_eq!(get().await["errcode"], 0, "the range of another app is its own");
+}
+
+#[tokio::test]
 async fn members_come_page_by_page_and_the_last_page_names_no_cursor() {
     let platform = Platform::with(|options| options.people = 700).await;
     platform

@@ -23,6 +23,25 @@ async fn codes_of_the_two_kinds_are_kept_apart() {
 }
 
 #[tokio::test]
+async fn a_code_of_the_page_is_worth_nothing_to_another_app() {
+    let platform = Platform::start().await;
+    let code = platform.oauth_code("manager01", "openid").await;
+    let other = json!({"clientId": "dingsecond", "clientSecret": "second-secret", "code": code,
+                       "grantType": "authorization_code"});
+    let foreign = platform.post("/v1.0/oauth2/userAccessToken", &other).await;
+    assert_eq!(foreign.body["code"], "invalidParameter.authCode.notFound");
+    let own = platform.redeem(&code).await;
+    assert_eq!(own.status, 200, "and is not spent by it");
+    let refresh = json!({"clientId": "dingsecond", "clientSecret": "second-secret", "grantType": "refresh_token",
+                         "refreshToken": own.body["refreshToken"]});
+    assert_eq!(
+        platform.post("/v1.0/oauth2/userAccessToken", &refresh).await.status,
+        400
+    );
+    assert_eq!(platform.refresh(&text(&own.body["refreshToken"])).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_refresh_token_rotates_and_the_old_one_dies_at_once() {
     let platform = Platform::start().await;
     let first = platform

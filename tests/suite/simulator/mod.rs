@@ -3,6 +3,7 @@
 mod address_book;
 mod browser_login;
 mod changes;
+mod command;
 mod faults;
 mod platform;
 mod tokens;
