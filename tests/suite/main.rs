@@ -22,4 +22,5 @@ mod process;
 mod road;
 mod session;
 mod settings;
+mod simulator;
 mod store;

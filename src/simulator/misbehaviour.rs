@@ -1,0 +1,88 @@
+//! What a fault says in the place of the API: in its family's words, or in nobody's.
+
+use std::io;
+
+use actix_web::HttpResponse;
+use actix_web::web::Bytes;
+use futures_util::{StreamExt as _, stream};
+
+use super::call::Family;
+use super::fault::Kind;
+use super::wire::{Said, permission_text};
+
+/// What the firewall answers to an address that it has banned.
+const PUNISHED: &str = r#"{"status":1111,"wait":5,"source":"x5","punish":"deny","uuid":"xxx"}"#;
+/// Where the firewall sends a browser.
+const PAGE: &str = "<!DOCTYPE html><html><head><title>punish</title></head><body>访问过于频繁</body></html>";
+/// A piece of the answer that does not end, and how many come.
+const PIECE: usize = 65_536;
+const PIECES: usize = 1024;
+
+/// The refusal that a fault is, if it is one in the family's own words.
+pub(super) fn refusal(kind: Kind, family: Family, path: &str, app_key: &str) -> Option<Said> {
+    const SCOPE: &str = "qyapi_base";
+    let new = family == Family::New;
+    let throttled =
+        |code: &str| Said::new_family(403, &format!("Forbidden.AccessDenied.{code}"), "请求被限流，请稍后重试");
+    Some(match kind {
+        Kind::SystemBusy if new => Said::new_family(503, "serviceBusy", "系统繁忙"),
+        Kind::SystemBusy => Said::Refused(-1, "系统繁忙"),
+        Kind::ApiQps if new => throttled("QpsLimitForApi"),
+        Kind::ApiQps => Said::Gate(
+            90002,
+            format!(
+                "您的服务器调用钉钉开放平台接口被流控, apiPath({path}), 请求总次数超过 1200 次, 限制将在 1 秒后结束"
+            ),
+        ),
+        Kind::AppQps if new => throttled("QpsLimitForAppkeyAndApi"),
+        Kind::AppQps => Said::Gate(90018, "应用的调用次数超过该接口的qps最大值".to_owned()),
+        Kind::MonthQuota if new => throttled("ApiCountLimitForOrg"),
+        Kind::MonthQuota => Said::Gate(90020, "企业当月的接口调用量已用完".to_owned()),
+        Kind::IpNotAllowed => {
+            let text = format!("访问ip不在白名单之中,request ip=203.0.113.9 appKey({app_key})");
+            if new {
+                Said::New(403, "Forbidden.AccessDenied.IpNotInWhiteList".to_owned(), text)
+            } else {
+                Said::Gate(60020, text)
+            }
+        }
+        Kind::PermissionMissing if new => Said::Forbidden(app_key.to_owned(), SCOPE),
+        Kind::PermissionMissing => Said::Gate(60011, permission_text(app_key, SCOPE)),
+        Kind::BadToken if new => Said::new_family(400, "InvalidAuthentication", "不合法的access_token"),
+        Kind::BadToken => Said::Gate(40014, "不合法的access_token".to_owned()),
+        Kind::TooManyRequests => Said::new_family(429, "systemBusy", "系统繁忙"),
+        Kind::Html
+        | Kind::Punished
+        | Kind::Http500
+        | Kind::Delay
+        | Kind::ResetBefore
+        | Kind::ResetAfter
+        | Kind::Truncated
+        | Kind::Huge => return None,
+    })
+}
+
+/// The answer that a fault puts in the place of the API's own, where it is one that no family has words for.
+pub(super) fn nonsense(kind: Kind) -> Option<HttpResponse> {
+    Some(match kind {
+        Kind::Html => HttpResponse::Ok().content_type("text/html;charset=utf-8").body(PAGE),
+        Kind::Punished => HttpResponse::Ok().content_type("application/json").body(PUNISHED),
+        Kind::Http500 => HttpResponse::InternalServerError().body("error"),
+        Kind::ResetBefore => broken(),
+        Kind::Huge => {
+            let opening = stream::iter([Bytes::from_static(br#"{"errcode":0,"padding":""#)]);
+            let piece = Bytes::from(vec![b'x'; PIECE]);
+            let padding = stream::repeat(piece).take(PIECES);
+            HttpResponse::Ok()
+                .content_type("application/json")
+                .streaming(opening.chain(padding).map(Ok::<_, io::Error>))
+        }
+        _ => return None,
+    })
+}
+
+/// A connection that breaks where the answer should come.
+pub(super) fn broken() -> HttpResponse {
+    let reset = io::Error::from(io::ErrorKind::ConnectionReset);
+    HttpResponse::Ok().streaming(stream::once(async { Err::<Bytes, _>(reset) }))
+}
