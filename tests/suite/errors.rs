@@ -10,6 +10,8 @@ use crate::harness::{Answer, Harness, PAGE};
 use crate::store::Refuses;
 
 const USER_BY_CODE: &str = "/topapi/v2/user/getuserinfo";
+const PROFILE: &str = "/topapi/v2/user/get";
+const TICKET: &str = "/v1.0/oauth2/jsapiTickets";
 const TOKEN: &str = "/v1.0/oauth2/accessToken";
 
 /// Words of databases, libraries and of what this test keeps secret; no caller may read them.
@@ -142,12 +144,21 @@ async fn refused_people(seen: &mut Vec<Seen>) {
     sso.clear_faults().await;
     sso.fault(TOKEN, "ip_not_allowed").await;
     let no_token = sso.log_in("user00001").await;
+    sso.clear_faults().await;
+    sso.advance_s(2);
+    sso.fault(PROFILE, "permission_missing").await;
+    let no_profile = sso.log_in("user00001").await;
+    sso.clear_faults().await;
+    sso.fault(TICKET, "permission_missing").await;
+    let no_ticket = sso.log_in("user00001").await;
     for (cause, answer) in [
         ("disabled here", disabled),
         ("left the company", left),
         ("the platform answers nonsense to the code", nonsense),
         ("the platform is busy before the code is sent", busy),
         ("our address is not allowed", no_token),
+        ("the app may not read profiles", no_profile),
+        ("the app gets no ticket", no_ticket),
     ] {
         seen.push(Seen { cause, answer });
     }
@@ -226,12 +237,14 @@ async fn every_row_of_the_error_table_comes_over_the_wire() {
     1101 invalid_request 405 | wrong method | this path answers to POST alone
     1102 dingtalk_access_token_failed 502 | our address is not allowed | DingTalk does not give this service an access token; its administrator finds the reason in the log
     1103 auth_code_rejected 401 | unknown code | DingTalk does not know this code: it is expired, used or of another app; get a new one
+    1104 profile_unavailable 502 | the app may not read profiles | the employee's profile could not be read from DingTalk
     1105 employee_disabled 403 | disabled here | this employee may not sign in: disabled here, or no longer with the company
     1106 employee_not_saved 500 | a new employee cannot be stored | the new employee could not be stored; nothing was kept
     1107 employee_not_saved 500 | a known employee cannot be brought up to date | the employee could not be brought up to date; nothing was kept
     1108 internal 500 | a column is missing | something went wrong here; the log has the cause under this request_id
     1109 url_not_allowed 403 | foreign page | this page is not of an origin that the app allows
     1110 rate_limited 429 (after 60 s) | one too many | too many rejected codes from this address; try again later
+    1111 jsapi_ticket_failed 502 | the app gets no ticket | DingTalk does not give this service a jsapi ticket
     1112 dingtalk_unavailable 503 (after 2 s) | the platform answers nonsense to the code | DingTalk does not answer as it should; try again in a moment, with a new code
     1112 dingtalk_unavailable 503 (after 2 s) | the platform is busy before the code is sent | DingTalk does not answer as it should; try again in a moment, the same code may be sent again
     1113 not_in_organisation 403 | left the company | this person is outside the app's visible range, or not of this company

@@ -44,7 +44,8 @@ async fn with_fault(path: &str, kind: &'static str) -> End {
     assert!(answer.took < LIMIT, "{path} {kind}: {answer:?}");
     if answer.code() == 1112 {
         // The code may be sent again if it has not gone out, or was turned away at the gate.
-        let unspent = path == TOKEN || (path == USER_BY_CODE && ["app_qps"].contains(&kind));
+        let unspent = path == TOKEN
+            || (path == USER_BY_CODE && ["app_qps", "api_qps", "month_quota", "too_many_requests"].contains(&kind));
         let told = answer.text("error_description");
         assert_eq!(
             told.contains("the same code may be sent again"),
@@ -99,6 +100,14 @@ async fn without_a_token_no_code_is_sent() {
             ("http500", 503, 1112, 0),
             ("delay", 503, 1112, 0),
             ("reset_after", 503, 1112, 0),
+            ("api_qps", 503, 1112, 0),
+            ("month_quota", 503, 1112, 0),
+            ("permission_missing", 502, 1102, 0),
+            ("punished", 503, 1112, 0),
+            ("too_many_requests", 503, 1112, 0),
+            ("reset_before", 503, 1112, 0),
+            ("truncated", 503, 1112, 0),
+            ("huge", 503, 1112, 0),
         ],
     )
     .await;
@@ -118,6 +127,14 @@ async fn a_code_that_may_be_spent_is_never_sent_twice() {
             ("http500", 503, 1112, 1),
             ("delay", 503, 1112, 1),
             ("reset_after", 503, 1112, 1),
+            ("api_qps", 503, 1112, 2),
+            ("month_quota", 503, 1112, 1),
+            ("permission_missing", 502, 1102, 1),
+            ("punished", 503, 1112, 1),
+            ("too_many_requests", 503, 1112, 1),
+            ("reset_before", 503, 1112, 1),
+            ("truncated", 503, 1112, 1),
+            ("huge", 503, 1112, 1),
         ],
     )
     .await;
@@ -136,6 +153,14 @@ async fn without_a_profile_nobody_is_signed_in() {
             ("http500", 503, 1112, 1),
             ("delay", 503, 1112, 1),
             ("reset_after", 503, 1112, 1),
+            ("api_qps", 503, 1112, 1),
+            ("month_quota", 503, 1112, 1),
+            ("permission_missing", 502, 1104, 1),
+            ("punished", 503, 1112, 1),
+            ("too_many_requests", 503, 1112, 1),
+            ("reset_before", 503, 1112, 1),
+            ("truncated", 503, 1112, 1),
+            ("huge", 503, 1112, 1),
         ],
     )
     .await;
@@ -154,6 +179,14 @@ async fn without_a_ticket_nobody_is_signed_in() {
             ("http500", 503, 1112, 1),
             ("delay", 503, 1112, 1),
             ("reset_after", 503, 1112, 1),
+            ("api_qps", 503, 1112, 1),
+            ("month_quota", 503, 1112, 1),
+            ("permission_missing", 502, 1111, 1),
+            ("punished", 503, 1112, 1),
+            ("too_many_requests", 503, 1112, 1),
+            ("reset_before", 503, 1112, 1),
+            ("truncated", 503, 1112, 1),
+            ("huge", 503, 1112, 1),
         ],
     )
     .await;
@@ -172,6 +205,14 @@ async fn for_a_department_that_cannot_be_read_no_login_fails() {
             ("http500", 200, 0, 1),
             ("delay", 200, 0, 1),
             ("reset_after", 200, 0, 1),
+            ("api_qps", 200, 0, 1),
+            ("month_quota", 200, 0, 1),
+            ("permission_missing", 200, 0, 1),
+            ("punished", 200, 0, 1),
+            ("too_many_requests", 200, 0, 1),
+            ("reset_before", 200, 0, 1),
+            ("truncated", 200, 0, 1),
+            ("huge", 200, 0, 1),
         ],
     )
     .await;
