@@ -17,7 +17,7 @@ pub struct Http {
     pub listen: SocketAddr,
     /// The address under which browsers and applications reach us.
     pub public_url: Url,
-    /// Peers whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    /// Peers whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Worker threads; 0 takes one a core.
     pub workers: usize,

@@ -7,7 +7,7 @@ pub(crate) mod people;
 mod refusal;
 mod writer;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -257,7 +257,7 @@ impl Login {
 
     /// Counts a rejected code; beyond the limit the address is told to wait. A good code is never refused for it.
     async fn count_rejection(&self, address: IpAddr) -> Error {
-        let key = format!("rejected:{address}");
+        let key = format!("rejected:{}", neighbourhood(address));
         match self.0.cache.count(&key, REJECTION_WINDOW).await {
             Ok(count) if count > u64::from(self.0.rejected_codes_per_minute) => Error::RateLimited {
                 retry_after: REJECTION_WINDOW,
@@ -268,5 +268,29 @@ impl Login {
                 Error::AuthCodeRejected
             }
         }
+    }
+}
+
+/// An address as one caller has it: of IPv6 everybody has a whole /64 to choose from.
+fn neighbourhood(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::neighbourhood;
+
+    #[test]
+    fn a_caller_cannot_escape_within_its_own_network() {
+        let of = |text: &str| neighbourhood(text.parse().unwrap()).to_string();
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), of("2001:db8:1:2::9"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert_eq!(of("192.0.2.1"), "192.0.2.1");
     }
 }
