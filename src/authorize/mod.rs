@@ -3,7 +3,6 @@
 pub mod http;
 mod pending;
 mod request;
-mod requirement;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -397,8 +396,7 @@ impl Authorize {
             Err(error @ Error::Unavailable(_)) => return Err(error),
             Err(error) => return self.refuse(&request.back, &error),
         };
-        let tree = house.login.directory().departments.tree();
-        if !requirement::is_met(client, &person.identity, &tree) {
+        if !house.login.may_use(client, &person) {
             let error = Error::oauth(OAuthError::AccessDenied, "this person may not use this application");
             return self.refuse(&request.back, &error);
         }
