@@ -27,6 +27,9 @@ const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
 /// A piece of work that takes longer is given up: the server is there, but does not answer.
 pub const WORK_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How often a transaction that loses deadlocks is run.
+const TRIES: u32 = 4;
+
 /// The advisory lock that a change of the schema holds; any number that nobody else uses.
 const SCHEMA_LOCK: &str = "7305914225";
 
@@ -95,6 +98,32 @@ impl Database {
                 sqlite_transaction_mode: (!server).then_some(SqliteTransactionMode::Immediate),
             })
             .await
+    }
+
+    /// Runs `work` in a transaction of [`Self::begin`] and commits it, within the time limit. What loses a deadlock is
+    /// run again from its beginning, since nothing of it was kept.
+    ///
+    /// # Errors
+    /// The work's own, or [`Error::Unavailable`] when the database is away or takes too long.
+    pub async fn transact<T>(&self, work: impl AsyncFn(&DatabaseTransaction) -> Result<T, DbErr>) -> Result<T, Error> {
+        within_limit(async {
+            let mut tries = 1;
+            loop {
+                let transaction = self.begin().await?;
+                let outcome = match work(&transaction).await {
+                    Ok(done) => transaction.commit().await.map(|()| done),
+                    Err(cause) => {
+                        transaction.rollback().await?;
+                        Err(cause)
+                    }
+                };
+                match outcome {
+                    Err(cause) if is_conflict(&cause) && tries < TRIES => tries += 1,
+                    outcome => return outcome,
+                }
+            }
+        })
+        .await
     }
 
     /// Whether the database answers.

@@ -1,7 +1,7 @@
 //! The wire of the front door: `/oauth2/authorize`, `/login`, `/oauth2/callback`, `/oauth2/logout`.
 
 use actix_web::http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, ORIGIN, REFERRER_POLICY, USER_AGENT,
+    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, LOCATION, ORIGIN, REFERRER_POLICY, USER_AGENT,
 };
 use actix_web::web::{Bytes, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, get, post};
@@ -299,9 +299,9 @@ pub(crate) async fn log_out_by_form(
     cookies: Data<CookieForm>,
 ) -> Result<HttpResponse, Error> {
     let parameters = Parameters::read(&body)?;
-    // A foreign page's form carries no cookie of ours (SameSite), and browsers say where a form was.
-    let origin = request.headers().get(ORIGIN).and_then(|origin| origin.to_str().ok());
-    let ours = origin.is_none_or(|origin| origin == "null" || authorize.is_own_origin(origin));
+    // A foreign site's form carries no cookie of ours (SameSite), and browsers say of which page a form was.
+    let origin = request.headers().get(ORIGIN).map(|origin| origin.to_str());
+    let ours = origin.is_none_or(|origin| origin.is_ok_and(|origin| authorize.is_own_origin(origin)));
     let confirmed = ours && parameters.get("confirmed").is_some();
     log_out(&request, &authorize, &cookies, &parameters, confirmed).await
 }
@@ -317,16 +317,22 @@ async fn log_out(
     let browser = cookies.session(request, authorize.tokens()).await?;
     let farewell = authorize.farewell(parameters, browser.as_deref()).await?;
     if browser.is_some() && !farewell.certain && !confirmed {
-        let hidden: String = ["client_id", "post_logout_redirect_uri", "state"]
-            .into_iter()
-            .filter_map(|name| Some((name, parameters.get(name)?)))
+        let asked = ["post_logout_redirect_uri", "state"].map(|name| (name, parameters.get(name)));
+        let hidden: String = std::iter::once(("client_id", farewell.client_id.as_deref()))
+            .chain(asked)
+            .filter_map(|(name, value)| Some((name, value?)))
             .fold(String::new(), |fields, (name, value)| {
                 fields + &format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escaped(value))
             });
         let page = LOGOUT_PAGE
             .replace("{{class}}", "asking")
             .replace("{{hidden}}", &hidden);
-        return Ok(html(page, POLICY));
+        let mut response = html(page, POLICY);
+        // With `no-referrer` the browser would not say of which page the form is.
+        response
+            .headers_mut()
+            .insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+        return Ok(response);
     }
     authorize.part(&farewell).await?;
     let mut response = match &farewell.location {
@@ -337,9 +343,12 @@ async fn log_out(
         ),
         None => HttpResponse::NoContent().finish(),
     };
-    response
-        .add_cookie(&cookies.signed_out())
-        .map_err(|fault| Error::Internal(fault.into()))?;
+    // A form of a foreign site brings no cookie, and shall not take it away either.
+    if cookies.is_presented(request) {
+        response
+            .add_cookie(&cookies.signed_out())
+            .map_err(|fault| Error::Internal(fault.into()))?;
+    }
     Ok(response)
 }
 

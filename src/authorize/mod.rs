@@ -3,7 +3,6 @@
 pub mod http;
 mod pending;
 mod request;
-mod requirement;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -71,6 +70,8 @@ pub(crate) struct Farewell {
     sessions: Vec<Uuid>,
     /// Whether the application has shown that it acts for the person who is signed in; else the person is asked.
     pub(crate) certain: bool,
+    /// The application that asks, where it is known.
+    pub(crate) client_id: Option<String>,
     /// Where the browser goes afterwards.
     pub(crate) location: Option<String>,
 }
@@ -192,11 +193,12 @@ impl Authorize {
             page.to_owned()
         };
         let read = PageUrl::parse(&absolute).map_err(|fault| Error::InvalidRequest(format!("rd: {fault}")))?;
-        if read.allowed(&self.0.origins) {
-            Ok(absolute)
-        } else {
-            Err(Error::UrlNotAllowed)
+        if !read.allowed(&self.0.origins) {
+            return Err(Error::UrlNotAllowed);
         }
+        // As a browser would send it: a header carries no letters beyond ASCII.
+        let url = Url::parse(&absolute).map_err(|fault| Error::Internal(fault.into()))?;
+        Ok(url.into())
     }
 
     /// The address that leads a browser to a page by way of the sign-in; none for a page that is not of ours.
@@ -312,7 +314,8 @@ impl Authorize {
     /// Reads what a logout asks for; nothing is ended yet.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] for a hint that is not ours, or a redirect URI that is not the client's.
+    /// [`Error::InvalidRequest`] for a hint that is not ours, or a redirect URI that is not the client's;
+    /// [`Error::Unavailable`] when the database is away.
     pub(crate) async fn farewell(
         &self,
         parameters: &Parameters,
@@ -355,14 +358,19 @@ impl Authorize {
         };
         let same = |browser: &session::Model| hint.as_ref().is_some_and(|hint| hint.sub == browser.subject);
         let certain = browser.map_or(hint.is_some(), same);
-        let sessions = browser
-            .map(|browser| browser.id)
-            .into_iter()
-            .chain(hint.map(|hint| hint.sid))
-            .collect();
+        let client_id = client_id.map(str::to_owned);
+        let mut sessions: Vec<Uuid> = browser.map(|browser| browser.id).into_iter().collect();
+        if let Some(hint) = &hint {
+            // A form of the application's own page brings no cookie (SameSite): then the hint says which browser it is.
+            if browser.is_none() {
+                sessions.extend(self.0.tokens.browser_behind(hint.sid).await?);
+            }
+            sessions.push(hint.sid);
+        }
         Ok(Farewell {
             sessions,
             certain,
+            client_id,
             location,
         })
     }
@@ -397,8 +405,7 @@ impl Authorize {
             Err(error @ Error::Unavailable(_)) => return Err(error),
             Err(error) => return self.refuse(&request.back, &error),
         };
-        let tree = house.login.directory().departments.tree();
-        if !requirement::is_met(client, &person.identity, &tree) {
+        if !house.login.may_use(client, &person) {
             let error = Error::oauth(OAuthError::AccessDenied, "this person may not use this application");
             return self.refuse(&request.back, &error);
         }

@@ -165,7 +165,12 @@ impl Client {
                 if !clients.remove(&transaction, &id).await? {
                     return Err(anyhow::anyhow!("there is no client {id}; `client list` shows them").into());
                 }
-                let ended = tokens::end_client(&transaction, &id, Clock::default().now()).await?;
+                let now = Clock::default().now();
+                let mut ended = tokens::end_client(&transaction, &id, now).await?;
+                transaction.commit().await?;
+                // Once more: sessions that began meanwhile. Whoever begins one later finds the client gone.
+                let transaction = database.begin().await?;
+                ended += tokens::end_client(&transaction, &id, now).await?;
                 transaction.commit().await?;
                 say(format!("{id} is removed; {ended} session(s) end within two seconds."));
             }

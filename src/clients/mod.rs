@@ -118,6 +118,15 @@ impl Clients {
         if good { Ok(client) } else { Err(REFUSED) }
     }
 
+    /// Whether a client is in the database this very moment, whatever is known of it here.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is away.
+    pub async fn exists(&self, id: &str) -> Result<bool, Error> {
+        let found = client::find(self.0.database.reader(), &self.0.corp_id, id);
+        Ok(database::within_limit(found).await?.is_some())
+    }
+
     /// Adds a client; answers its secret, which is kept nowhere, unless it is public.
     ///
     /// # Errors

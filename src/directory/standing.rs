@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::employee;
 use super::roster::Roster;
-use crate::database;
 use crate::error::Error;
 use crate::tokens;
 
@@ -24,19 +23,16 @@ impl Standing {
     pub async fn set_disabled(&self, userid: &str, disabled: bool) -> Result<usize, Error> {
         let employee = self.0.find(userid).await?.ok_or(Error::NotFound)?;
         let now = self.0.clock.now();
-        database::within_limit(async {
-            let transaction = self.0.database.begin().await?;
+        let work = self.0.database.transact(async |transaction| {
             // The row first: a login that is under way has it locked, and its session is seen below.
-            employee::set_disabled(&transaction, employee.id, disabled, now).await?;
-            let ended = if disabled {
-                tokens::end_subject(&transaction, &employee.id.to_string(), now).await?
+            employee::set_disabled(transaction, employee.id, disabled, now).await?;
+            if disabled {
+                tokens::end_subject(transaction, &employee.id.to_string(), now).await
             } else {
-                0
-            };
-            transaction.commit().await?;
-            Ok(ended)
-        })
-        .await
+                Ok(0)
+            }
+        });
+        work.await
     }
 
     /// Ends every session of an employee; answers how many.
@@ -46,12 +42,10 @@ impl Standing {
     pub async fn sign_out(&self, userid: &str) -> Result<usize, Error> {
         let employee = self.0.find(userid).await?.ok_or(Error::NotFound)?;
         let now = self.0.clock.now();
-        database::within_limit(async {
-            let transaction = self.0.database.begin().await?;
-            let ended = tokens::end_subject(&transaction, &employee.id.to_string(), now).await?;
-            transaction.commit().await?;
-            Ok(ended)
-        })
-        .await
+        let work = self
+            .0
+            .database
+            .transact(async |transaction| tokens::end_subject(transaction, &employee.id.to_string(), now).await);
+        work.await
     }
 }

@@ -20,6 +20,9 @@ use crate::tokens::claims::{AccessClaims, Profile};
 use crate::tokens::grant::Redemption;
 use crate::tokens::session::{self, Holder};
 
+/// What a client learns of somebody who was disabled here, or has left.
+const MAY_NOT_SIGN_IN: Error = Error::oauth(OAuthError::InvalidGrant, "this person may not sign in any more");
+
 /// The endpoints of applications. Clones share everything.
 #[derive(Clone)]
 pub struct Exchange {
@@ -82,34 +85,27 @@ impl Exchange {
             code_verifier: form.get("code_verifier"),
         };
         let (session, nonce) = self.tokens.redeem(redemption).await?;
+        self.check_begun(client, &session).await?;
         let person = match self.login.person(&session.subject).await {
             Err(Error::EmployeeDisabled) => {
                 self.tokens.end_session(session.id).await?;
-                return Err(Error::oauth(
-                    OAuthError::InvalidGrant,
-                    "this person may not sign in any more",
-                ));
+                return Err(MAY_NOT_SIGN_IN);
             }
             person => person?,
         };
+        self.check_person(client, &session, &person).await?;
         self.answer(client, &session, &person, nonce.as_deref()).await
     }
 
     async fn by_refresh_token(&self, client: &Application, form: &Parameters) -> Result<TokenResponse, Error> {
+        const TOO_MUCH: Error = Error::oauth(OAuthError::InvalidScope, "a refresh grants no more than was granted");
         let refresh_token = form.needed("refresh_token")?;
         let asked = form.get("scope");
         if let Some(asked) = asked {
             // Looked at before the token is used, so that a wrong wish costs nothing.
-            let session = self.tokens.session_of(refresh_token).await?;
-            let within = |session: &session::Model| {
-                let granted: Vec<&str> = session.scope.split(' ').collect();
-                asked.split_whitespace().all(|scope| granted.contains(&scope))
-            };
-            if session.is_some_and(|session| !within(&session)) {
-                return Err(Error::oauth(
-                    OAuthError::InvalidScope,
-                    "a refresh grants no more than was granted",
-                ));
+            let family = self.tokens.family_of(refresh_token).await?;
+            if family.is_some_and(|(session, _)| narrowed(&session.scope, asked).is_none()) {
+                return Err(TOO_MUCH);
             }
         }
         let (mut session, person) = self
@@ -121,17 +117,12 @@ impl Exchange {
                     OAuthError::InvalidGrant,
                     "the refresh token is expired, used or not this client's",
                 ),
-                Error::EmployeeDisabled => {
-                    Error::oauth(OAuthError::InvalidGrant, "this person may not sign in any more")
-                }
+                Error::EmployeeDisabled => MAY_NOT_SIGN_IN,
                 error => error,
             })?;
+        self.check_person(client, &session, &person).await?;
         if let Some(asked) = asked {
-            asked
-                .split_whitespace()
-                .collect::<Vec<_>>()
-                .join(" ")
-                .clone_into(&mut session.scope);
+            session.scope = narrowed(&session.scope, asked).ok_or(TOO_MUCH)?;
         }
         self.answer(client, &session, &person, None).await
     }
@@ -148,6 +139,7 @@ impl Exchange {
             .tokens
             .open_own_session(&client.client_id, client.granted(asked))
             .await?;
+        self.check_begun(client, &session).await?;
         let pair = self.tokens.issue(&session, None)?;
         Ok(TokenResponse {
             access_token: pair.access_token,
@@ -157,6 +149,31 @@ impl Exchange {
             scope: session.scope,
             id_token: None,
         })
+    }
+
+    /// Ends a session that has just begun, where its client was removed meanwhile: this instance may not have heard of it
+    /// yet, and the removal has not seen the session.
+    async fn check_begun(&self, client: &Application, session: &session::Model) -> Result<(), Error> {
+        if self.clients.exists(&client.client_id).await? {
+            return Ok(());
+        }
+        self.tokens.end_session(session.id).await?;
+        Err(Error::oauth(
+            OAuthError::InvalidClient,
+            "this application was removed just now",
+        ))
+    }
+
+    /// Ends the session of somebody who may not use the client any more: roles and departments change while it lives.
+    async fn check_person(&self, client: &Application, session: &session::Model, person: &Person) -> Result<(), Error> {
+        if self.login.may_use(client, person) {
+            return Ok(());
+        }
+        self.tokens.end_session(session.id).await?;
+        Err(Error::oauth(
+            OAuthError::InvalidGrant,
+            "this person may not use this application any more",
+        ))
     }
 
     async fn answer(
@@ -272,4 +289,14 @@ impl Exchange {
     pub(crate) async fn client(&self, credentials: &Credentials) -> Result<Arc<Application>, Error> {
         self.clients.authenticate(credentials).await
     }
+}
+
+/// The asked scopes, where all of them were granted.
+fn narrowed(granted: &str, asked: &str) -> Option<String> {
+    let granted: Vec<&str> = granted.split(' ').collect();
+    let asked: Vec<&str> = asked.split_whitespace().collect();
+    asked
+        .iter()
+        .all(|scope| granted.contains(scope))
+        .then(|| asked.join(" "))
 }

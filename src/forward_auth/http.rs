@@ -1,14 +1,14 @@
 //! `GET /auth/verify`: 200 with who it is, 401, 403, or for a browser the way to the sign-in.
 
-use actix_web::http::header::{
-    ACCEPT, AUTHORIZATION, CACHE_CONTROL, HeaderName, HeaderValue, LOCATION, REFERRER_POLICY,
-};
+use actix_web::http::header::{ACCEPT, CACHE_CONTROL, HeaderName, HeaderValue, LOCATION, REFERRER_POLICY};
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, get};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::{Demand, ForwardAuth};
 use crate::error::Error;
+use crate::tokens::bearer;
+use crate::tokens::claims::Identity;
 use crate::tokens::cookie::CookieForm;
 
 /// What does not go as it is into a header that lists names: everything beyond plain ASCII, and what separates.
@@ -65,17 +65,10 @@ async fn verdict(
     forward_auth: &ForwardAuth,
     cookies: &CookieForm,
     demand: &Demand,
-) -> Result<crate::tokens::claims::Identity, Error> {
-    let header = request
-        .headers()
-        .get(AUTHORIZATION)
-        .and_then(|header| header.to_str().ok());
-    let bearer = header
-        .and_then(|header| header.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+) -> Result<Identity, Error> {
     // The protected application may use another scheme for itself: then the cookie speaks.
-    if let Some((_, token)) = bearer {
-        return forward_auth.by_token(token.trim(), demand);
+    if let Some(token) = bearer::presented(request) {
+        return forward_auth.by_token(token, demand);
     }
     match cookies.session(request, &forward_auth.tokens).await? {
         Some(session) => forward_auth.by_browser(&session, demand).await,

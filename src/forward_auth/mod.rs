@@ -117,3 +117,49 @@ impl ForwardAuth {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Demand, MOST};
+
+    #[test]
+    fn a_demand_that_was_misspelt_lets_nobody_pass() {
+        for wrong in [
+            "roles=a",
+            "role=a&role=b",
+            "role=a,,b",
+            "department=x",
+            "department=1,",
+            "Role=a",
+        ] {
+            assert!(Demand::read(wrong.as_bytes()).is_err(), "{wrong}");
+        }
+        let many = vec!["1"; MOST + 1].join(",");
+        assert!(Demand::read(format!("department={many}").as_bytes()).is_err());
+        let read = Demand::read(b"role=a,%20b&department=100").unwrap();
+        assert_eq!(
+            (read.roles, read.departments),
+            (vec!["a".to_owned(), "b".to_owned()], vec![100])
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_demand_that_is_there_is_lost(query in "(role|power|department|audience|rd|x)=[a-z0-9,%& =]{0,30}") {
+            let named = |name: &str| query.split('&').any(|pair| pair.strip_prefix(name).is_some_and(|rest| rest.len() > 1));
+            if let Ok(read) = Demand::read(query.as_bytes()) {
+                prop_assert_eq!(named("role"), !read.roles.is_empty());
+                prop_assert_eq!(named("power"), !read.power.is_empty());
+                prop_assert_eq!(named("department"), !read.departments.is_empty());
+                prop_assert_eq!(named("audience"), !read.audiences.is_empty());
+            }
+        }
+
+        #[test]
+        fn no_query_makes_it_panic(query in proptest::collection::vec(any::<u8>(), 0..100)) {
+            let _ = Demand::read(&query);
+        }
+    }
+}

@@ -5,6 +5,7 @@ mod coalesce;
 pub mod http;
 pub(crate) mod people;
 mod refusal;
+mod requirement;
 mod writer;
 
 use std::net::{IpAddr, Ipv6Addr};
@@ -14,6 +15,7 @@ use std::time::Duration;
 use actix_web::web::Bytes;
 
 use crate::cache::Cache;
+use crate::clients::application::Application;
 use crate::config::app::DEFAULT_APP;
 use crate::database::Database;
 use crate::dingtalk::DingTalk;
@@ -202,6 +204,12 @@ impl Login {
     /// [`Error::InvalidToken`] for nobody, [`Error::EmployeeDisabled`], [`Error::Unavailable`].
     pub(crate) async fn person(&self, subject: &str) -> Result<Arc<Person>, Error> {
         self.0.people.get(subject).await
+    }
+
+    /// Whether a person may use a client, as things are now.
+    pub(crate) fn may_use(&self, client: &Application, person: &Person) -> bool {
+        let tree = self.0.directory.departments.tree();
+        requirement::is_met(client, &person.identity, &tree)
     }
 
     /// The body of `/v1/me`: the employee of a token.

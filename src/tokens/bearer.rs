@@ -26,17 +26,45 @@ impl FromRequest for Bearer {
 
 fn bearer(request: &HttpRequest) -> Result<Arc<AccessClaims>, Error> {
     const MISSING: Error = Error::InvalidToken("send the access token as: Authorization: Bearer <token>");
-    let header = request
-        .headers()
-        .get(AUTHORIZATION)
-        .ok_or(MISSING)?
-        .to_str()
-        .ok()
-        .ok_or(MISSING)?;
-    let (scheme, token) = header.split_once(' ').ok_or(MISSING)?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(MISSING);
-    }
+    let token = presented(request).ok_or(MISSING)?;
     let tokens = request.app_data::<Data<Tokens>>().ok_or(Error::NotFound)?;
-    tokens.verify(token.trim())
+    tokens.verify(token)
+}
+
+/// The token that a request presents by the scheme `Bearer`; none where it has another or no `Authorization` header.
+#[must_use]
+pub fn presented(request: &HttpRequest) -> Option<&str> {
+    read(request.headers().get(AUTHORIZATION)?.to_str().ok()?)
+}
+
+/// The token of a header's text (RFC 6750 section 2.1).
+fn read(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::read;
+
+    #[test]
+    fn the_scheme_is_read_in_any_case_and_no_other_is() {
+        assert_eq!(read("Bearer a.b.c"), Some("a.b.c"));
+        assert_eq!(read("bEARER  a.b.c "), Some("a.b.c"));
+        for other in ["Basic a.b.c", "Bearera.b.c", "Bearer", "", " Bearer a.b.c"] {
+            assert_eq!(read(other), None, "{other}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_read_stands_behind_the_scheme(header in "(Bearer|bearer|Basic)?[ \t]{0,2}\\PC{0,40}") {
+            if let Some(token) = read(&header) {
+                prop_assert!(header.ends_with(token) || header.trim_end().ends_with(token));
+                prop_assert!(header.to_ascii_lowercase().starts_with("bearer "));
+            }
+        }
+    }
 }

@@ -83,6 +83,12 @@ impl CookieForm {
         }
     }
 
+    /// Whether a request carries the cookie of a browser that signed in, whatever it is worth.
+    #[must_use]
+    pub fn is_presented(&self, request: &HttpRequest) -> bool {
+        request.cookie(&self.name).is_some()
+    }
+
     fn binding_name(&self) -> String {
         let prefix = if self.secure { "__Host-" } else { "" };
         format!("{prefix}dingtalk_sso_signing_in")

@@ -22,6 +22,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(700);
 /// How long a client may take to answer.
 const LIMIT: Duration = Duration::from_secs(5);
 
+/// For so long an attempt is this instance's: longer than it takes, so that no other makes it meanwhile.
+const LEASE: TimeDelta = TimeDelta::seconds(10);
+
 /// Deliveries under way at once.
 const AT_ONCE: u64 = 16;
 
@@ -69,32 +72,30 @@ impl Deliveries {
         }
     }
 
-    /// One attempt. It is put off before it is made: whoever dies in the middle has it repeated, never lost.
+    /// One attempt. It is claimed before it is made: whoever dies in the middle has it repeated, never lost.
     async fn attempt(&self, client: &Client, delivery: Model) -> Result<(), Error> {
         let now = self.clock.now();
-        let pause = TimeDelta::seconds(1_i64 << delivery.attempts.clamp(1, 10)).min(LONGEST_PAUSE);
         let mine = self
-            .write(async |transaction| row::claim(transaction, &delivery, now + pause).await)
+            .write(async |transaction| row::claim(transaction, &delivery, now + LEASE).await)
             .await?;
         if !mine {
             return Ok(());
         }
-        let done = match self.deliver(client, &delivery).await {
-            Ok(()) => true,
+        match self.deliver(client, &delivery).await {
+            Ok(()) => {}
             Err(reason) if now - delivery.created_at >= PATIENCE => {
                 tracing::warn!(client = delivery.client_id, session = %delivery.session, reason, "a logout token is given up");
-                true
             }
             Err(reason) => {
                 tracing::info!(client = delivery.client_id, session = %delivery.session, reason, "a logout token was not taken yet");
-                false
+                let pause = TimeDelta::seconds(1_i64 << delivery.attempts.clamp(1, 10)).min(LONGEST_PAUSE);
+                return self
+                    .write(async |transaction| row::put_off(transaction, delivery.id, now + pause).await)
+                    .await;
             }
-        };
-        if done {
-            self.write(async |transaction| row::delete(transaction, delivery.id).await)
-                .await?;
         }
-        Ok(())
+        self.write(async |transaction| row::delete(transaction, delivery.id).await)
+            .await
     }
 
     async fn deliver(&self, client: &Client, delivery: &Model) -> Result<(), String> {

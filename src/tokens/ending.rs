@@ -60,17 +60,16 @@ async fn note_deliveries(
     sessions: &[Model],
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
-    let mut ids: Vec<String> = sessions
-        .iter()
-        .filter_map(|session| session.client_id.clone())
-        .collect();
+    // A client that acted for itself has signed nobody in.
+    let of_people = || sessions.iter().filter(|session| session.parent_id.is_some());
+    let mut ids: Vec<String> = of_people().filter_map(|session| session.client_id.clone()).collect();
     ids.sort();
     ids.dedup();
     if ids.is_empty() {
         return Ok(());
     }
     let hearing = clients::hearing_logouts(transaction, &ids).await?;
-    let due = sessions.iter().filter_map(|session| {
+    let due = of_people().filter_map(|session| {
         let client_id = session.client_id.as_ref().filter(|id| hearing.contains(id))?;
         Some(logout_delivery::Model {
             id: Uuid::now_v7(),

@@ -11,7 +11,7 @@ use super::authorization_code::{self as code, Model};
 use super::ending;
 use super::session::{self, Kind};
 use crate::clock::Clock;
-use crate::database::{self, Database};
+use crate::database::Database;
 use crate::error::{Error, OAuthError};
 
 /// How long a code may take to come back (RFC 6749 section 4.1.2 recommends ten minutes at the most).
@@ -82,12 +82,9 @@ impl Grants {
             expires_at: self.clock.now() + LIFE,
             redeemed_for: None,
         };
-        database::within_limit(async {
-            let transaction = self.database.begin().await?;
-            code::insert(&transaction, row).await?;
-            transaction.commit().await
-        })
-        .await?;
+        self.database
+            .transact(async |transaction| code::insert(transaction, row.clone()).await)
+            .await?;
         Ok(text)
     }
 
@@ -109,22 +106,23 @@ impl Grants {
         }
         let digest = code::digest(redemption.code);
         let now = self.clock.now();
-        let outcome = database::within_limit(async {
-            let transaction = self.database.begin().await?;
-            let Some(row) = code::find(&transaction, &digest)
+        let redeeming = self.database.transact(async |transaction| {
+            let Some(row) = code::find(transaction, &digest)
                 .await?
                 .filter(|row| row.client_id == redemption.client_id)
             else {
                 return Ok(Outcome::Refused(UNKNOWN));
             };
-            if row.redeemed_for.is_none()
-                && let Err(reason) = fits(&row, redemption)
-            {
+            // Whatever has become of the browser meanwhile, and whatever else was presented.
+            if let Some(first) = row.redeemed_for {
+                return ending::one(transaction, first, now).await.map(Outcome::Replayed);
+            }
+            if let Err(reason) = fits(&row, redemption) {
                 return Ok(Outcome::Refused(reason));
             }
             // The browser's session is held until the new one stands beside it, so that a logout ends both or comes
             // first.
-            let browser = session::lock(&transaction, row.browser_session)
+            let browser = session::lock(transaction, row.browser_session)
                 .await?
                 .filter(|session| session.kind == Kind::Browser && session.lives(now));
             let mut session = match &browser {
@@ -133,24 +131,17 @@ impl Grants {
             };
             session.parent_id = Some(row.browser_session);
             session.authenticated_at = browser.map(|browser| browser.created_at);
-            if code::redeem(&transaction, &digest, session.id, now).await? {
-                session::insert(&transaction, vec![session.clone()]).await?;
-                transaction.commit().await?;
+            if code::redeem(transaction, &digest, session.id, now).await? {
+                session::insert(transaction, vec![session.clone()]).await?;
                 return Ok(Outcome::Redeemed(session, row.nonce));
             }
-            let first = code::find(&transaction, &digest)
-                .await?
-                .and_then(|row| row.redeemed_for);
-            let ended = match first {
-                Some(first) => ending::one(&transaction, first, now).await?,
-                None => return Ok(Outcome::Refused(UNKNOWN)),
-            };
-            transaction.commit().await?;
-            Ok(Outcome::Replayed(ended))
-        })
-        .await
-        .map_err(|cause| (cause, Vec::new()))?;
-        match outcome {
+            // It is over, or another redemption came first while this one waited for the browser's session.
+            match code::find(transaction, &digest).await?.and_then(|row| row.redeemed_for) {
+                Some(first) => ending::one(transaction, first, now).await.map(Outcome::Replayed),
+                None => Ok(Outcome::Refused(UNKNOWN)),
+            }
+        });
+        match redeeming.await.map_err(|cause| (cause, Vec::new()))? {
             Outcome::Redeemed(session, nonce) => Ok((session, nonce)),
             Outcome::Refused(reason) => Err(refused(reason)),
             Outcome::Replayed(ended) => {

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::DbErr;
+use sea_orm::{DbErr, SqlErr};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -81,12 +81,14 @@ impl Keys {
         Arc::clone(&self.pairs.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The place of the newest key of `algorithm` that signs at `now`.
+    /// The place of the newest key of `algorithm` that signs at `now`; where all are still to come, as for an instance
+    /// whose clock is behind that of the one that made the first, of the earliest.
     pub(super) fn signing(&self, algorithm: Algorithm, now: DateTime<Utc>) -> Option<(Arc<Vec<KeyPair>>, usize)> {
         let pairs = self.current();
         let place = pairs
             .iter()
-            .rposition(|pair| pair.algorithm == algorithm && pair.signs_from <= now)?;
+            .rposition(|pair| pair.algorithm == algorithm && pair.signs_from <= now)
+            .or_else(|| pairs.iter().position(|pair| pair.algorithm == algorithm))?;
         Some((pairs, place))
     }
 
@@ -198,10 +200,13 @@ pub async fn rotate(
     let generation = newest.generation.saturating_add(1);
     let next = generate(algorithm, generation, sealer, now, signs_from).await?;
     let transaction = database.begin().await?;
-    // Who comes second fails at the unique index.
-    if signing_key::insert(&transaction, next.clone()).await.is_err() {
+    if let Err(cause) = signing_key::insert(&transaction, next.clone()).await {
         transaction.rollback().await?;
-        return Ok(None);
+        return if came_second(&cause) {
+            Ok(None)
+        } else {
+            Err(cause.into())
+        };
     }
     let until = signs_from + token_life + MARGIN;
     signing_key::publish_older_until(&transaction, algorithm.name(), next.generation, until).await?;
@@ -234,7 +239,17 @@ async fn add(
     let transaction = database.begin().await?;
     match signing_key::insert(&transaction, key).await {
         Ok(()) => transaction.commit().await?,
-        Err(_) => transaction.rollback().await?,
+        Err(cause) => {
+            transaction.rollback().await?;
+            if !came_second(&cause) {
+                return Err(cause.into());
+            }
+        }
     }
     Ok(())
+}
+
+/// Whether another instance has made the key of this generation: the index over both lets one in.
+fn came_second(cause: &DbErr) -> bool {
+    matches!(cause.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }

@@ -50,26 +50,38 @@ pub(super) async fn insert(db: &impl ConnectionTrait, deliveries: Vec<Model>) ->
     Ok(())
 }
 
-/// The deliveries that are due, oldest first.
+/// The deliveries that are due: new ones before those of clients that have not answered so far, which must not hold up
+/// the others.
 pub(super) async fn due(db: &impl ConnectionTrait, now: DateTime<Utc>, most: u64) -> Result<Vec<Model>, DbErr> {
     Entity::find()
         .filter(Column::DueAt.lte(now))
+        .order_by_asc(Column::Attempts)
         .order_by_asc(Column::DueAt)
         .limit(most)
         .all(db)
         .await
 }
 
-/// Takes an attempt for this instance: puts it off to `next`, where nobody else has done so.
-pub(super) async fn claim(db: &impl ConnectionTrait, delivery: &Model, next: DateTime<Utc>) -> Result<bool, DbErr> {
+/// Takes an attempt for this instance until `until`, where nobody else has done so.
+pub(super) async fn claim(db: &impl ConnectionTrait, delivery: &Model, until: DateTime<Utc>) -> Result<bool, DbErr> {
     let claimed = Entity::update_many()
         .col_expr(Column::Attempts, Expr::value(delivery.attempts.saturating_add(1)))
-        .col_expr(Column::DueAt, Expr::value(next))
+        .col_expr(Column::DueAt, Expr::value(until))
         .filter(Column::Id.eq(delivery.id))
         .filter(Column::Attempts.eq(delivery.attempts))
         .exec(db)
         .await?;
     Ok(claimed.rows_affected == 1)
+}
+
+/// The client has not taken it: it is due again at `next`.
+pub(super) async fn put_off(db: &impl ConnectionTrait, id: Uuid, next: DateTime<Utc>) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::DueAt, Expr::value(next))
+        .filter(Column::Id.eq(id))
+        .exec(db)
+        .await?;
+    Ok(())
 }
 
 /// The client has answered, or will not be asked any more.

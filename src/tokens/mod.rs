@@ -303,17 +303,15 @@ impl Tokens {
         let token = Handle::read(refresh_token, Mark::RefreshToken, &house.sealer).ok_or(OVER)?;
         let now = house.clock.now();
         let life = TimeDelta::from_std(house.settings.refresh_ttl).unwrap_or(TimeDelta::days(30));
-        let (rotation, ended) = database::within_limit(async {
-            let transaction = house.database.begin().await?;
-            let rotation = session::rotate(&transaction, token.session, token.generation, holder, now, life).await?;
+        let rotating = house.database.transact(async |transaction| {
+            let rotation = session::rotate(transaction, token.session, token.generation, holder, now, life).await?;
             let ended = match &rotation {
-                Rotation::Replayed(session) => ending::one(&transaction, session.id, now).await?,
+                Rotation::Replayed(session) => ending::one(transaction, session.id, now).await?,
                 _ => Vec::new(),
             };
-            transaction.commit().await?;
             Ok((rotation, ended))
-        })
-        .await?;
+        });
+        let (rotation, ended) = rotating.await?;
         match rotation {
             Rotation::Rotated(session) | Rotation::Repeated(session) => Ok(session),
             Rotation::Replayed(session) => {
@@ -330,11 +328,24 @@ impl Tokens {
     /// # Errors
     /// [`Error::Unavailable`] when the database is away.
     pub async fn session_of(&self, refresh_token: &str) -> Result<Option<session::Model>, Error> {
+        let found = self.family_of(refresh_token).await?;
+        Ok(found
+            .filter(|(session, generation)| session.generation == *generation)
+            .map(|(session, _)| session))
+    }
+
+    /// The living session of a refresh token, used or not, with the generation that the token is of.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is away.
+    pub async fn family_of(&self, refresh_token: &str) -> Result<Option<(session::Model, i32)>, Error> {
         let Some(token) = Handle::read(refresh_token, Mark::RefreshToken, &self.0.sealer) else {
             return Ok(None);
         };
         let found = database::within_limit(session::find(self.0.database.reader(), token.session)).await?;
-        Ok(found.filter(|session| session.generation == token.generation && session.lives(self.0.clock.now())))
+        Ok(found
+            .filter(|session| session.lives(self.0.clock.now()))
+            .map(|session| (session, token.generation)))
     }
 
     /// Redeems an authorization code for a stored session of the client, answered with the nonce.
@@ -364,13 +375,10 @@ impl Tokens {
             expires_at: self.0.clock.now() + TimeDelta::from_std(self.0.settings.access_ttl).unwrap_or_default(),
             ..self.new_client_session(client_id.to_owned(), client_id, scope)
         };
-        let stored = session.clone();
-        database::within_limit(async {
-            let transaction = self.0.database.begin().await?;
-            session::insert(&transaction, vec![stored]).await?;
-            transaction.commit().await
-        })
-        .await?;
+        self.0
+            .database
+            .transact(async |transaction| session::insert(transaction, vec![session.clone()]).await)
+            .await?;
         Ok(session)
     }
 
@@ -382,6 +390,8 @@ impl Tokens {
         let (from, to) = (former.id, present.id);
         let same = former.subject == present.subject;
         self.end(async |transaction, now| {
+            // Held first: a code that is being redeemed brings its session before this, or finds the browser gone.
+            session::lock(transaction, from).await?;
             if same {
                 session::adopt(transaction, from, to).await?;
             }
@@ -412,6 +422,15 @@ impl Tokens {
         }
     }
 
+    /// The browser's session from which a client's came, where there is one.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is away.
+    pub async fn browser_behind(&self, id: Uuid) -> Result<Option<Uuid>, Error> {
+        let found = database::within_limit(session::find(self.0.database.reader(), id)).await?;
+        Ok(found.and_then(|session| session.parent_id))
+    }
+
     /// Ends one session, and with a browser's those that clients got from it.
     ///
     /// # Errors
@@ -432,16 +451,14 @@ impl Tokens {
 
     async fn end(
         &self,
-        which: impl AsyncFnOnce(&DatabaseTransaction, DateTime<Utc>) -> Result<Vec<Uuid>, DbErr>,
+        which: impl AsyncFn(&DatabaseTransaction, DateTime<Utc>) -> Result<Vec<Uuid>, DbErr>,
     ) -> Result<(), Error> {
         let now = self.0.clock.now();
-        let ended = database::within_limit(async {
-            let transaction = self.0.database.begin().await?;
-            let ended = which(&transaction, now).await?;
-            transaction.commit().await?;
-            Ok(ended)
-        })
-        .await?;
+        let ended = self
+            .0
+            .database
+            .transact(async |transaction| which(transaction, now).await)
+            .await?;
         self.tell(&ended, now).await;
         Ok(())
     }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait as _, SimpleExpr};
-use sea_orm::{ActiveValue::Set, Condition, QuerySelect as _};
+use sea_orm::{ActiveValue::Set, Condition, QueryOrder as _, QuerySelect as _};
 
 /// How long the holder of the last used refresh token may repeat itself (product.md section 5).
 const REPEAT_WINDOW: TimeDelta = TimeDelta::seconds(10);
@@ -176,11 +176,13 @@ pub(super) async fn rotate(
     })
 }
 
-/// The living sessions of a condition, locked where the database knows such locks.
+/// The living sessions of a condition, locked where the database knows such locks, and in one order, so that those who
+/// end the same sessions wait for one another.
 pub(super) async fn living(transaction: &impl ConnectionTrait, which: Condition) -> Result<Vec<Model>, DbErr> {
     Entity::find()
         .filter(which)
         .filter(Column::EndedAt.is_null())
+        .order_by_asc(Column::Id)
         .lock_exclusive()
         .all(transaction)
         .await

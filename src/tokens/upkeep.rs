@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::sleep;
@@ -25,10 +25,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(900);
 const CROWD: Duration = Duration::from_millis(20);
 
 /// How often keys are looked after.
-const KEYS_EVERY: Duration = Duration::from_secs(27);
+const KEYS_EVERY: TimeDelta = TimeDelta::seconds(27);
 
 /// How often what is over is forgotten.
-const SWEEP_EVERY: Duration = Duration::from_hours(1);
+const SWEEP_EVERY: TimeDelta = TimeDelta::hours(1);
 
 /// How long what is over is kept, for whoever asks what happened.
 const KEPT_FOR: TimeDelta = TimeDelta::days(2);
@@ -60,17 +60,18 @@ impl Upkeep {
     pub(super) async fn run(&self, stop: CancellationToken) {
         let mut calls = self.cache.subscribe(CHANNEL).await.ok();
         let mut last = Some(self.clock.now());
-        let (mut keys_at, mut swept_at) = (None::<Instant>, None::<Instant>);
-        let is_due = |at: Option<Instant>, every| at.is_none_or(|at| at.elapsed() >= every);
+        let (mut keys_at, mut swept_at) = (None, None);
+        // A clock that was put back does not put the work off.
+        let is_due = |at: Option<DateTime<Utc>>, every| at.is_none_or(|at| (self.clock.now() - at).abs() >= every);
         loop {
             if is_due(keys_at, KEYS_EVERY) {
-                keys_at = Some(Instant::now());
+                keys_at = Some(self.clock.now());
                 if let Err(cause) = self.look_after_keys().await {
                     tracing::warn!(cause = format!("{cause:#}"), "the signing keys cannot be looked after");
                 }
             }
             if is_due(swept_at, SWEEP_EVERY) {
-                swept_at = Some(Instant::now());
+                swept_at = Some(self.clock.now());
                 if let Err(cause) = self.sweep().await {
                     tracing::warn!(%cause, "what is over cannot be forgotten");
                 }

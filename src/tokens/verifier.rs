@@ -134,6 +134,7 @@ impl Verifier {
         // The end is judged at every use, by our own clock; the audience by whoever asks for one.
         validation.validate_exp = false;
         validation.validate_aud = false;
+        validation.validate_nbf = true;
         validation.set_issuer(&[&self.issuer]);
         validation.set_required_spec_claims(&["iss", "exp", "sub", "aud"]);
         jsonwebtoken::decode(token, &key.verifying, &validation)
