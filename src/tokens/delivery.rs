@@ -99,10 +99,12 @@ impl Deliveries {
     }
 
     async fn deliver(&self, client: &Client, delivery: &Model) -> Result<(), String> {
-        let known = self.clients.known();
-        let Some((application, uri)) = known
-            .get(&delivery.client_id)
-            .and_then(|known| Some((known, known.backchannel_logout_uri.as_ref()?)))
+        // One that was added a moment ago may not be known here yet.
+        let found = self.clients.find(&delivery.client_id).await;
+        let found = found.map_err(|fault| fault.to_string())?;
+        let Some((application, uri)) = found
+            .as_ref()
+            .and_then(|found| Some((found, found.backchannel_logout_uri.as_ref()?)))
         else {
             // The client is gone, or does not want to hear any more.
             return Ok(());

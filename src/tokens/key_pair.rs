@@ -5,7 +5,7 @@ use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RsaKeyPair};
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{DecodingKey, EncodingKey};
@@ -41,7 +41,8 @@ impl KeyPair {
         let signing = match algorithm {
             Algorithm::Es256 => EncodingKey::from_ec_der(&private),
             Algorithm::EdDsa => EncodingKey::from_ed_der(&private),
-            Algorithm::Rs256 => EncodingKey::from_rsa_der(&private),
+            // The library's reader of DER wants PKCS #1, its reader of PEM takes what is kept here, PKCS #8.
+            Algorithm::Rs256 => EncodingKey::from_rsa_pem(pem(&private).as_bytes())?,
         };
         let jwk: Jwk = serde_json::from_str(&row.public_jwk)?;
         Ok(Self {
@@ -135,6 +136,39 @@ pub(super) const fn jose(algorithm: Algorithm) -> jsonwebtoken::Algorithm {
     }
 }
 
+/// A private key of PKCS #8 as RFC 7468 section 10 writes it.
+fn pem(private: &[u8]) -> String {
+    let encoded = STANDARD.encode(private);
+    format!("-----BEGIN PRIVATE KEY-----\n{encoded}\n-----END PRIVATE KEY-----\n")
+}
+
 fn text(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use jsonwebtoken::{Header, Validation, decode, encode};
+    use rstest::rstest;
+    use secrecy::SecretString;
+    use serde_json::{Value, json};
+
+    use super::{KeyPair, Sealer, generate, jose};
+    use crate::config::tokens::Algorithm;
+
+    #[rstest]
+    #[case(Algorithm::Es256)]
+    #[case(Algorithm::EdDsa)]
+    #[case(Algorithm::Rs256)]
+    fn a_key_that_was_kept_signs_what_its_published_half_verifies(#[case] algorithm: Algorithm) {
+        let sealer = Sealer::new(&SecretString::from("a master key of the tests, 32 or more")).unwrap();
+        let then = DateTime::UNIX_EPOCH;
+        let row = generate(algorithm, 1, &sealer, then, then).unwrap();
+        let pair = KeyPair::open(&row, &sealer).unwrap();
+        let claims = json!({"sub": "42", "exp": 4_102_444_800_i64});
+        let token = encode(&Header::new(jose(algorithm)), &claims, &pair.signing).unwrap();
+        let read = decode::<Value>(&token, &pair.verifying, &Validation::new(jose(algorithm))).unwrap();
+        assert_eq!(read.claims, claims);
+    }
 }
