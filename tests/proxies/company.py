@@ -100,19 +100,15 @@ class Company:
 
     def start(self, name, command, environment=None):
         log = open(self.folder / f"{name}.log", "ab")
-        self.running.append(
-            (
-                name,
-                subprocess.Popen(
-                    command,
-                    env={**os.environ, **(environment or {})},
-                    cwd=self.folder,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                ),
-            )
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, **(environment or {})},
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
         )
+        self.running.append((name, process))
         log.close()
 
     def wait_for(self, name, port):

@@ -14,7 +14,7 @@ DEMANDS = {
     "department": "department=100",
 }
 
-# A name may be split at a hyphen, an underscore or nowhere, and an application may read any of them as the same.
+# Ways to write a name that an application may read as the same: behind CGI and WSGI a hyphen becomes an underscore.
 SPELLINGS = ["Remote-{}", "REMOTE_{}", "remote_{}", "Remote_{}", "rEmOtE-{}"]
 
 company = None
