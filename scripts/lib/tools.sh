@@ -57,6 +57,7 @@ present() {
     chromium) chromium_path >/dev/null ;;
     node) have node && have npm ;;
     python) python_path >/dev/null ;;
+    apache) have apache2 && [ -e /usr/lib/apache2/modules/mod_auth_openidc.so ] ;;
     *) have "$1" ;;
   esac
 }
@@ -69,6 +70,7 @@ packages_of() {
     redis) echo redis-server ;;
     node) echo nodejs npm ;;
     python) echo python3 python3-venv ;;
+    apache) echo apache2 libapache2-mod-auth-openidc ;;
     *) echo "$1" ;;
   esac
 }

@@ -5,6 +5,7 @@ use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, get};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
+use super::page::Page;
 use super::{Demand, ForwardAuth};
 use crate::error::Error;
 use crate::tokens::bearer;
@@ -32,7 +33,8 @@ pub fn routes(forward_auth: ForwardAuth, cookies: CookieForm) -> impl Fn(&mut Se
     ("audience" = Option<String>, Query, description = "a bearer token of one of these audiences"),
     ("rd" = Option<String>, Query, description = "where a browser is led back to after the sign-in")),
     responses((status = 200, description = "Remote-User, Remote-Name (percent-encoded UTF-8), Remote-Groups"),
-        (status = 302, description = "a browser with `rd`: to the sign-in"), (status = 401, description = "1114"),
+        (status = 302, description = "a browser with `rd`, or X-Forwarded-Proto, -Host and -Uri: to the sign-in"),
+        (status = 401, description = "1114; for a browser with X-Original-URL, the way to the sign-in is in Location"),
         (status = 403, description = "1115"), (status = 503, description = "1117")))]
 #[get("/auth/verify")]
 pub(crate) async fn verify(
@@ -44,10 +46,9 @@ pub(crate) async fn verify(
     let identity = match verdict(&request, &forward_auth, &cookies, &demand).await {
         Ok(identity) => identity,
         Err(error @ (Error::InvalidToken(_) | Error::EmployeeDisabled)) => {
-            return match demand.page.as_deref().filter(|_| is_browser(&request)) {
-                Some(page) => to_sign_in(&forward_auth, page).ok_or(error),
-                None => Err(as_401(error)),
-            };
+            let page = is_browser(&request).then(|| Page::of(&request, &demand)).flatten();
+            let to_sign_in = page.and_then(|page| to_sign_in(&forward_auth, page));
+            return to_sign_in.ok_or_else(|| as_401(error));
         }
         Err(error) => return Err(error),
     };
@@ -86,10 +87,16 @@ fn as_401(error: Error) -> Error {
     }
 }
 
-fn to_sign_in(forward_auth: &ForwardAuth, page: &str) -> Option<HttpResponse> {
-    let location = forward_auth.authorize.way_to(page)?;
+/// The way to the sign-in; none for a page that is not of ours.
+fn to_sign_in(forward_auth: &ForwardAuth, page: Page) -> Option<HttpResponse> {
+    let (mut response, page) = match page {
+        Page::Redirected(page) => (HttpResponse::Found(), page),
+        // Of this answer nginx reads status and headers alone.
+        Page::Named(page) => (HttpResponse::Unauthorized(), page),
+    };
+    let location = forward_auth.authorize.way_to(&page)?;
     Some(
-        HttpResponse::Found()
+        response
             .insert_header((LOCATION, location))
             .insert_header((CACHE_CONTROL, "no-store"))
             .insert_header((REFERRER_POLICY, "no-referrer"))

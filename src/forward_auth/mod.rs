@@ -1,6 +1,7 @@
 //! Answers a web server that asks whether a request may pass (nginx `auth_request`, Caddy and Traefik forward auth).
 
 pub mod http;
+mod page;
 
 use crate::authorize::Authorize;
 use crate::directory::tree::Tree;
