@@ -61,7 +61,11 @@ impl Platform {
         let errands = people.map(|userid| vec![load::post("/_/auth-codes", &json!({"userid": userid}))]);
         let codes = load::each(self.at, errands.collect(), ASKING, Duration::ZERO, |body| {
             let answer: Value = serde_json::from_slice(body).unwrap_or_default();
-            answer["code"].as_str().unwrap_or_default().to_owned()
+            answer
+                .get("code")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
         });
         Ok(codes.await?.faultless()?.kept)
     }
@@ -89,7 +93,10 @@ impl Platform {
             "appKey": setting("SSO_DINGTALK__APP_KEY")?, "appSecret": setting("SSO_DINGTALK__APP_SECRET")?,
         });
         let answer: Value = read(self.at, &load::post("/v1.0/oauth2/accessToken", &credentials)).await?;
-        let token = answer["accessToken"].as_str().context("no app access token")?;
+        let token = answer
+            .get("accessToken")
+            .and_then(Value::as_str)
+            .context("no app access token")?;
         let codes = self.auth_codes(count).await?;
         let [by_code, by_user] = CALLS.map(|path| format!("{path}?access_token={token}"));
         let errands = codes.iter().zip(self.people.iter().cycle()).map(|(code, userid)| {

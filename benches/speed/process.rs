@@ -62,9 +62,10 @@ impl Cores {
 /// The cores that this program may use.
 fn allowed() -> Vec<u32> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
-    list.into_iter()
-        .flat_map(|list| list.trim().split(','))
+    let ranges = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    ranges
+        .into_iter()
+        .flat_map(|ranges| ranges.trim().split(','))
         .filter_map(|range| {
             let (first, last) = range.split_once('-').unwrap_or((range, range));
             Some(first.parse::<u32>().ok()?..=last.parse::<u32>().ok()?)

@@ -89,7 +89,11 @@ impl Service {
         let code = codes.first().context("no auth code")?;
         let mut connection = Connection::open(self.at).await?;
         let answer: Value = serde_json::from_slice(connection.exchange(&login(code)).await?)?;
-        Ok(answer["token"].as_str().context("no token")?.to_owned())
+        Ok(answer
+            .get("token")
+            .and_then(Value::as_str)
+            .context("no token")?
+            .to_owned())
     }
 }
 

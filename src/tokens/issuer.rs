@@ -6,13 +6,11 @@ use anyhow::Context as _;
 use aws_lc_rs::digest::{SHA256, SHA512, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::Header;
 use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::claims::{AccessClaims, IdClaims, Identity, LogoutClaims, Profile};
-use super::key_pair;
 use super::keys::Keys;
 use super::session;
 use crate::clock::Clock;
@@ -125,12 +123,7 @@ impl Issuer {
             .with_context(|| format!("no key signs {}", algorithm.name()))
             .map_err(Error::Internal)?;
         let key = pairs.get(place).context("no key signs").map_err(Error::Internal)?;
-        let header = Header {
-            typ: Some(kind.to_owned()),
-            kid: Some(key.kid.clone()),
-            ..Header::new(key_pair::jose(key.algorithm))
-        };
-        jsonwebtoken::encode(&header, claims, &key.signing).map_err(|cause| Error::Internal(cause.into()))
+        key.sign(kind, claims).map_err(Error::Internal)
     }
 }
 
