@@ -100,8 +100,9 @@ fn nothing_but_the_company_and_its_micro_app_has_to_be_set() {
 #[case("database", 2)]
 #[case("cache", 1)]
 #[case("dingtalk", 8)]
-#[case("jsapi", 2)]
-#[case("tokens", 5)]
+#[case("jsapi", 3)]
+#[case("tokens", 7)]
+#[case("forward_auth", 1)]
 #[case("secrets", 1)]
 #[case("events", 4)]
 #[case("limits", 1)]
@@ -460,6 +461,6 @@ fn every_fault_is_named_in_one_report() {
     apps.web.app_key (SSO_APPS__WEB__APP_KEY) in the settings file: is the app key of another micro-app too; give each micro-app its own, or drop one
     tokens.refresh_ttl_s (SSO_TOKENS__REFRESH_TTL_S) in the settings file: is not a whole number of its range; write a whole number from 7200 to 31536000
     secrets.master_key (SSO_SECRETS__MASTER_KEY): is not set; write any text of 32 characters or more, the same for all instances
-    tokens.alg (SSO_TOKENS__ALG) in the settings file: is not a setting; [tokens] has access_ttl_s, algorithm, cookie_domain, issuer, refresh_ttl_s
+    tokens.alg (SSO_TOKENS__ALG) in the settings file: is not a setting; [tokens] has access_ttl_s, algorithm, browser_ttl_s, cookie_domain, issuer, refresh_ttl_s, rotate_every_days
     "#);
 }
