@@ -112,7 +112,10 @@ impl Authorize {
             login,
             tokens,
             clients,
-            pending: PendingSignIns(cache),
+            pending: PendingSignIns {
+                cache,
+                clock: clock.clone(),
+            },
             sign_in_page,
             app_key: app.app_key.clone(),
             corp_id: settings.dingtalk.corp_id.clone(),

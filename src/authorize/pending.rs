@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::request::AuthorizationRequest;
 use crate::cache::Cache;
+use crate::clock::Clock;
 use crate::error::Error;
 
 /// How long somebody may take to sign in.
@@ -43,6 +45,13 @@ struct Done {
     binding: String,
 }
 
+/// What is kept in the cache, with its end by our own clock.
+#[derive(Serialize, Deserialize)]
+struct Kept<T> {
+    value: T,
+    until: DateTime<Utc>,
+}
+
 /// What a browser comes back to.
 pub(super) enum Return {
     /// The first return: it goes on.
@@ -53,7 +62,10 @@ pub(super) enum Return {
 
 /// The sign-ins under way of one deployment.
 #[derive(Clone)]
-pub(super) struct PendingSignIns(pub(super) Cache);
+pub(super) struct PendingSignIns {
+    pub(super) cache: Cache,
+    pub(super) clock: Clock,
+}
 
 impl PendingSignIns {
     /// Keeps a target for the browser of `binding`; answers the `state` under which it is found.
@@ -88,8 +100,8 @@ impl PendingSignIns {
             return Ok(None);
         }
         // Of several returns at once one takes it.
-        let taken = self.0.take(&key("pending", state)).await.map_err(away)?;
-        let pending: Option<Pending> = taken.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let taken = self.cache.take(&key("pending", state)).await.map_err(away)?;
+        let pending: Option<Pending> = taken.and_then(|bytes| self.read(&bytes));
         Ok(pending.map(|pending| Return::First(pending.target)))
     }
 
@@ -105,13 +117,19 @@ impl PendingSignIns {
     }
 
     async fn set(&self, key: &str, value: &impl Serialize, life: Duration) -> Result<(), Error> {
-        let bytes = serde_json::to_vec(value).map_err(|fault| Error::Internal(fault.into()))?;
-        self.0.set(key, &bytes, life).await.map_err(away)
+        let until = self.clock.now() + life;
+        let bytes = serde_json::to_vec(&Kept { value, until }).map_err(|fault| Error::Internal(fault.into()))?;
+        self.cache.set(key, &bytes, life).await.map_err(away)
     }
 
     async fn get<T: serde::de::DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        let bytes = self.0.get(key).await.map_err(away)?;
-        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+        let bytes = self.cache.get(key).await.map_err(away)?;
+        Ok(bytes.and_then(|bytes| self.read(&bytes)))
+    }
+
+    fn read<T: serde::de::DeserializeOwned>(&self, bytes: &[u8]) -> Option<T> {
+        let kept: Kept<T> = serde_json::from_slice(bytes).ok()?;
+        (self.clock.now() < kept.until).then_some(kept.value)
     }
 }
 

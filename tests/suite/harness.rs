@@ -77,6 +77,11 @@ impl Answer {
         self.body[field].as_str().unwrap_or_default().to_owned()
     }
 
+    /// Whether a header is there, empty or not.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.headers.contains_key(name)
+    }
+
     /// A header, or nothing.
     pub(crate) fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name).and_then(|value| value.to_str().ok());

@@ -16,6 +16,7 @@ mod house;
 mod instances;
 mod log;
 mod login;
+mod openid;
 mod outage;
 mod platform;
 mod process;

@@ -1,0 +1,20 @@
+//! The OpenID provider and forward-auth, as applications, browsers and attackers meet them.
+
+mod addresses;
+mod application;
+mod asking;
+mod away;
+mod back_channel;
+mod binding;
+mod browser;
+mod codes;
+mod forged;
+mod forward_auth;
+mod jwt;
+mod keys;
+mod leaving;
+mod logout;
+mod refresh;
+mod requirements;
+mod secrets;
+mod sign_in;
