@@ -163,11 +163,13 @@ compose_server() {
 }
 
 demo_url=
+demo_config=
 demo_process=
 start_demo() {
   local log=$1 port
   port=$(free_port)
-  in_background "$log" "${binary:?}" demo --listen "127.0.0.1:$port"
+  demo_config="$work/demo-$port/dingtalk-sso.toml"
+  in_background "$log" "${binary:?}" demo --listen "127.0.0.1:$port" --data "$work/demo-$port"
   demo_process=$started
   demo_url="http://127.0.0.1:$port"
   wait_until 60 "$demo_process" curl -fsS -m 2 "$demo_url/health/ready" || {
