@@ -15,7 +15,7 @@ import urllib.request
 from browser import ask
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BINARY = os.environ.get("SSO_BINARY", str(ROOT / "target/debug/dingtalk-sso"))
+BINARY = os.environ.get("DINGTALK_SSO_BINARY", str(ROOT / "target/debug/dingtalk-sso"))
 DOMAIN = "company.localhost"
 
 
