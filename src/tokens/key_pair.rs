@@ -183,3 +183,34 @@ pub(super) const fn jose(algorithm: Algorithm) -> jsonwebtoken::Algorithm {
 fn text(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use jsonwebtoken::Validation;
+    use secrecy::SecretString;
+    use serde_json::{Value, json};
+
+    use super::{KeyPair, generate, jose};
+    use crate::config::tokens::Algorithm;
+    use crate::tokens::seal::Sealer;
+
+    #[test]
+    fn the_library_verifies_what_each_algorithm_signs() {
+        let sealer = Sealer::new(&SecretString::from("no secret, but long enough for one")).unwrap();
+        let now = DateTime::UNIX_EPOCH;
+        for algorithm in Algorithm::ALL {
+            let key = KeyPair::open(&generate(algorithm, 1, &sealer, now, now).unwrap(), &sealer).unwrap();
+            let token = key.sign("at+jwt", &json!({"sub": "42"})).unwrap();
+            let mut validation = Validation::new(jose(algorithm));
+            validation.validate_exp = false;
+            validation.required_spec_claims.clear();
+            let read = jsonwebtoken::decode::<Value>(&token, &key.verifying, &validation).unwrap();
+            assert_eq!(read.claims, json!({"sub": "42"}));
+            assert_eq!(
+                (read.header.typ.as_deref(), read.header.kid),
+                (Some("at+jwt"), Some(key.kid))
+            );
+        }
+    }
+}
