@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
+use futures_util::TryFutureExt as _;
 use migrations::Migrator;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sea_orm::sqlx::{ConnectOptions as _, Connection};
+use sea_orm::sqlx::{ConnectOptions as _, Connection, Executor as _};
 use sea_orm::{
-    AccessMode, ConnectOptions, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr,
-    IsolationLevel, RuntimeErr, SqliteTransactionMode, SqlxSqliteConnector, Statement, TransactionOptions,
-    TransactionTrait,
+    ConnectOptions, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr,
+    SqliteTransactionMode, SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait as _;
 use secrecy::ExposeSecret as _;
@@ -29,6 +29,15 @@ pub const WORK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How often a transaction that loses deadlocks is run.
 const TRIES: u32 = 4;
+/// The most writers of a server: more do not make it faster, and keep connections from those who read.
+const MAX_WRITERS: usize = 4;
+
+/// What every transaction at PostgreSQL is, whatever the server's default: said once a connection, not at each.
+const POSTGRES_TRANSACTIONS: &str =
+    "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE";
+
+/// The same at MySQL.
+const MYSQL_TRANSACTIONS: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE";
 
 /// The advisory lock that a change of the schema holds; any number that nobody else uses.
 const SCHEMA_LOCK: &str = "7305914225";
@@ -41,6 +50,7 @@ const SCHEMA_LOCK: &str = "7305914225";
 pub struct Database {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
+    writers: usize,
 }
 
 impl Database {
@@ -53,22 +63,30 @@ impl Database {
         if url.starts_with("sqlite:") {
             return open_sqlite(url, settings.max_connections).await;
         }
+        let connections = settings.max_connections.max(2);
         let mut options = ConnectOptions::new(url.to_owned());
         options
-            .max_connections(settings.max_connections.max(2))
+            .max_connections(connections)
             .min_connections(1)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_timeout(ACQUIRE_TIMEOUT)
             .idle_timeout(Duration::from_mins(5))
             .sqlx_logging(false)
-            .map_sqlx_postgres_pool_opts(|pool| pool.after_release(|connection, _| Box::pin(still_answers(connection))))
-            .map_sqlx_mysql_pool_opts(|pool| pool.after_release(|connection, _| Box::pin(still_answers(connection))));
+            .map_sqlx_postgres_pool_opts(|pool| {
+                pool.after_connect(|connection, _| Box::pin(connection.execute(POSTGRES_TRANSACTIONS).map_ok(drop)))
+                    .after_release(|connection, _| Box::pin(still_answers(connection)))
+            })
+            .map_sqlx_mysql_pool_opts(|pool| {
+                pool.after_connect(|connection, _| Box::pin(connection.execute(MYSQL_TRANSACTIONS).map_ok(drop)))
+                    .after_release(|connection, _| Box::pin(still_answers(connection)))
+            });
         let connection = sea_orm::Database::connect(options)
             .await
             .context("the database does not answer")?;
         Ok(Self {
             writer: connection.clone(),
             reader: connection,
+            writers: usize::try_from(connections / 2)?.min(MAX_WRITERS),
         })
     }
 
@@ -76,6 +94,12 @@ impl Database {
     #[must_use]
     pub fn reader(&self) -> &DatabaseConnection {
         &self.reader
+    }
+
+    /// How many transactions it pays to have under way at once.
+    #[must_use]
+    pub fn writers(&self) -> usize {
+        self.writers
     }
 
     /// Which of the three it is.
@@ -90,12 +114,11 @@ impl Database {
     /// # Errors
     /// When no connection can be had in time.
     pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        let server = self.backend() != DatabaseBackend::Sqlite;
         self.writer
             .begin_with_options(TransactionOptions {
-                isolation_level: server.then_some(IsolationLevel::ReadCommitted),
-                access_mode: server.then_some(AccessMode::ReadWrite),
-                sqlite_transaction_mode: (!server).then_some(SqliteTransactionMode::Immediate),
+                isolation_level: None,
+                access_mode: None,
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             })
             .await
     }
@@ -301,7 +324,18 @@ async fn open_sqlite(url: &str, readers: u32) -> anyhow::Result<Database> {
     Ok(Database {
         writer: SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
         reader: SqlxSqliteConnector::from_sqlx_sqlite_pool(reader),
+        writers: 1,
     })
+}
+
+/// Repeats the last value until there are a power of two of them. A list of values in a statement then comes in few
+/// lengths, and a server can keep what it has worked out for each.
+#[must_use]
+pub fn padded<T: Clone>(mut values: Vec<T>) -> Vec<T> {
+    if let Some(last) = values.last().cloned() {
+        values.resize(values.len().next_power_of_two(), last);
+    }
+    values
 }
 
 /// Whether the failure is the database's absence, and not a statement of ours.

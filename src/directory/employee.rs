@@ -8,6 +8,7 @@ use sea_orm::{QueryOrder as _, QuerySelect as _};
 
 use super::membership::Membership;
 use super::profile::Profile;
+use crate::database;
 
 /// An employee as this service knows them.
 #[derive(Debug, Clone)]
@@ -107,7 +108,7 @@ pub(super) async fn lock(
 ) -> Result<Vec<Model>, DbErr> {
     Entity::find()
         .filter(Column::CorpId.eq(corp_id))
-        .filter(Column::Userid.is_in(userids))
+        .filter(Column::Userid.is_in(database::padded(userids.to_vec())))
         .order_by_asc(Column::Userid)
         .lock_exclusive()
         .all(transaction)

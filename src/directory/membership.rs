@@ -7,6 +7,7 @@ use sea_orm::QueryOrder as _;
 use sea_orm::entity::prelude::*;
 
 use super::employee;
+use crate::database;
 
 /// Belonging to one department.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +66,7 @@ pub(super) async fn by_employee(
         return Ok(memberships);
     }
     let rows = Entity::find()
-        .filter(Column::EmployeeId.is_in(of.iter().map(|row| row.id)))
+        .filter(Column::EmployeeId.is_in(database::padded(of.iter().map(|row| row.id).collect())))
         .order_by_asc(Column::Rank)
         .all(db)
         .await?;

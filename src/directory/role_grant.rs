@@ -5,6 +5,8 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::QueryOrder as _;
 use sea_orm::entity::prelude::*;
 
+use crate::database;
+
 /// A row of `role_grants`.
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "role_grants")]
@@ -30,7 +32,7 @@ impl ActiveModelBehavior for ActiveModel {}
 /// The grants of some employees, by role.
 pub(super) async fn of_employees(db: &impl ConnectionTrait, ids: &[i64]) -> Result<Vec<Model>, DbErr> {
     Entity::find()
-        .filter(Column::EmployeeId.is_in(ids.iter().copied()))
+        .filter(Column::EmployeeId.is_in(database::padded(ids.to_vec())))
         .order_by_asc(Column::Role)
         .all(db)
         .await

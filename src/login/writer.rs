@@ -1,11 +1,13 @@
-//! Logins that wait for one commit: whatever has arrived while the last transaction ran is written in the next.
+//! Logins that wait for one commit: whatever has arrived while others ran is written in the next.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::time::Duration;
 
 use sea_orm::DbErr;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::database::{self, Database};
 use crate::directory::Directory;
@@ -18,18 +20,15 @@ use crate::tokens::{Tokens, session};
 /// How many logins share a commit at most.
 const BATCH: usize = 256;
 
-/// How long the next commit waits for company, for each login of the last one: under load few large commits cost less
-/// than many small ones, and a login alone waits for nobody.
-const PAUSE_A_LOGIN: Duration = Duration::from_micros(100);
+/// With so many waiting the next commit begins at once, beside others where the database can use that: few large commits
+/// cost less than many small ones.
+const CROWD: usize = 32;
 
-/// Below this there is none: the timer knows no shorter time.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
+/// How long fewer wait for company after a commit of a crowd, for each of its logins; a login alone waits for nobody.
+const PAUSE_A_LOGIN: Duration = Duration::from_micros(100);
 
 /// The longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(10);
-
-/// With so many waiting there is no pause.
-const ENOUGH: usize = BATCH / 4;
 
 /// How many logins may wait; beyond it callers wait to wait.
 const QUEUE: usize = 4096;
@@ -55,10 +54,11 @@ struct Job {
     reply: oneshot::Sender<Result<Stored, Error>>,
 }
 
-/// The way in to the one task that writes logins.
+/// The way in to the task that has logins written.
 #[derive(Clone)]
 pub(super) struct Writer(mpsc::Sender<Job>);
 
+#[derive(Clone)]
 struct Desk {
     database: Database,
     directory: Directory,
@@ -68,24 +68,13 @@ struct Desk {
 impl Writer {
     /// Starts the task; it ends when the last handle is gone.
     pub(super) fn start(database: Database, directory: Directory, tokens: Tokens) -> Self {
-        let (jobs, mut waiting) = mpsc::channel::<Job>(QUEUE);
+        let (jobs, waiting) = mpsc::channel(QUEUE);
         let desk = Desk {
             database,
             directory,
             tokens,
         };
-        tokio::spawn(async move {
-            let mut batch = Vec::with_capacity(BATCH);
-            while waiting.recv_many(&mut batch, BATCH).await > 0 {
-                // Whoever went away meanwhile gets no session.
-                batch.retain(|job| !job.reply.is_closed());
-                let pause = PAUSE_A_LOGIN.saturating_mul(u32::try_from(batch.len()).unwrap_or(u32::MAX));
-                desk.write(std::mem::take(&mut batch)).await;
-                if pause >= SHORTEST_PAUSE && waiting.len() < ENOUGH {
-                    tokio::time::sleep(pause.min(LONGEST_PAUSE)).await;
-                }
-            }
-        });
+        tokio::spawn(desk.serve(waiting));
         Self(jobs)
     }
 
@@ -108,7 +97,49 @@ impl Writer {
 }
 
 impl Desk {
-    async fn write(&self, jobs: Vec<Job>) {
+    /// Gathers batches and has them written, as many at once as the database can use.
+    async fn serve(self, mut waiting: mpsc::Receiver<Job>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut under_way = JoinSet::new();
+        let mut pause = pin!(sleep(Duration::ZERO));
+        let mut pausing = false;
+        loop {
+            let room = BATCH - batch.len();
+            tokio::select! {
+                received = waiting.recv_many(&mut batch, room), if room > 0 => {
+                    if received == 0 {
+                        break;
+                    }
+                }
+                Some(written) = under_way.join_next() => {
+                    let length = pause_after(written.unwrap_or_default());
+                    pausing = !length.is_zero();
+                    pause.as_mut().reset(Instant::now() + length);
+                }
+                () = &mut pause, if pausing => pausing = false,
+            }
+            while !batch.is_empty()
+                && (under_way.is_empty() && !pausing
+                    || batch.len() >= CROWD && under_way.len() < self.database.writers())
+            {
+                let desk = self.clone();
+                let jobs: Vec<Job> = batch.drain(..share(batch.len())).collect();
+                under_way.spawn(async move {
+                    let count = jobs.len();
+                    desk.write(jobs).await;
+                    count
+                });
+            }
+        }
+        while under_way.join_next().await.is_some() {}
+    }
+
+    async fn write(&self, mut jobs: Vec<Job>) {
+        // Whoever went away meanwhile gets no session.
+        jobs.retain(|job| !job.reply.is_closed());
+        if jobs.is_empty() {
+            return;
+        }
         match self.commit(&jobs).await {
             Ok(stored) => {
                 for (job, stored) in jobs.into_iter().zip(stored) {
@@ -184,6 +215,21 @@ impl Desk {
         transaction.commit().await.map_err(AdmitError::Update)?;
         Ok(stored)
     }
+}
+
+/// How many of so many waiting share the next commit: all of a few, of a crowd a power of two, so that their statements
+/// come in few shapes, for which a server keeps its plans.
+fn share(waiting: usize) -> usize {
+    if waiting < CROWD { waiting } else { 1 << waiting.ilog2() }
+}
+
+/// How long the next commit waits for company after one of so many logins.
+fn pause_after(logins: usize) -> Duration {
+    if logins < CROWD {
+        return Duration::ZERO;
+    }
+    let pause = PAUSE_A_LOGIN.saturating_mul(u32::try_from(logins).unwrap_or(u32::MAX));
+    pause.min(LONGEST_PAUSE)
 }
 
 fn only(stored: Vec<Stored>) -> Result<Stored, Error> {
