@@ -78,7 +78,10 @@ async fn a_key_made_at_one_instance_verifies_at_the_other() {
     for sso in [&one, &other] {
         let published = sso.get("/oauth2/jwks", "").await.body;
         let kids = published["keys"].as_array().expect("keys").iter();
-        assert!(kids.map(|key| &key["kid"]).any(|known| known.as_str() == kid.as_deref()));
+        assert!(
+            kids.map(|key| &key["kid"])
+                .any(|known| known.as_str() == kid.as_deref())
+        );
     }
 }
 

@@ -82,8 +82,8 @@ pub(super) async fn own_key(sso: &Harness) -> (String, ForeignKey) {
     let store = sso.store().await;
     let of = |column: &str| format!("SELECT {column} FROM signing_keys WHERE algorithm = 'ES256'");
     let kid = store.column::<String>(&of("kid")).await.remove(0);
-    let sealed = store.column::<String>(&of("sealed_private")).await.remove(0);
-    let private = sealer.open_sealed(&kid, &sealed).expect("a private key");
+    let kept = store.column::<String>(&of("sealed_private")).await.remove(0);
+    let private = sealer.open_sealed(&kid, &kept).expect("a private key");
     let key = ForeignKey {
         signing: EncodingKey::from_ec_der(&private),
         jwk: Value::Null,
