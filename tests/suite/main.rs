@@ -12,3 +12,4 @@ mod house;
 mod login;
 mod platform;
 mod session;
+mod simulator;
