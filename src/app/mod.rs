@@ -79,14 +79,7 @@ pub async fn start(
         clock.clone(),
     )
     .await?;
-    let directory = Directory::open(
-        database.clone(),
-        dingtalk.clone(),
-        settings.dingtalk.corp_id.clone(),
-        settings.admin.userids.clone(),
-        clock.clone(),
-    )
-    .await?;
+    let directory = Directory::open(settings, database.clone(), dingtalk.clone(), clock.clone()).await?;
     let jsapi = Jsapi::new(settings, dingtalk.clone(), clock);
     let login = Login::new(
         database.clone(),

@@ -122,14 +122,7 @@ pub(super) async fn directory(settings: &Settings) -> anyhow::Result<Directory> 
     let database = Database::open(&settings.database).await?;
     let cache = Cache::open(&settings.cache, clock.clone()).await?;
     let dingtalk = DingTalk::new(&settings.dingtalk, &settings.apps, cache, clock.clone())?;
-    Directory::open(
-        database,
-        dingtalk,
-        settings.dingtalk.corp_id.clone(),
-        settings.admin.userids.clone(),
-        clock,
-    )
-    .await
+    Directory::open(settings, database, dingtalk, clock).await
 }
 
 /// What to say of a userid that does not go.

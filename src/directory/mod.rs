@@ -5,6 +5,8 @@ mod change;
 pub mod department;
 pub mod departments;
 pub mod employee;
+pub mod mapped_grant;
+mod mapping;
 pub mod membership;
 mod plan;
 pub mod profile;
@@ -20,12 +22,14 @@ pub mod tree;
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::config::Settings;
 use crate::database::Database;
 use crate::dingtalk::DingTalk;
 use crate::error::Error;
 use admission::Admission;
 use departments::Departments;
 use employee::Employee;
+use mapping::Mapping;
 use reread::Rereading;
 use roles::Roles;
 use roster::Roster;
@@ -53,17 +57,18 @@ impl Directory {
     /// # Errors
     /// When the database does not answer.
     pub async fn open(
+        settings: &Settings,
         database: Database,
         dingtalk: DingTalk,
-        corp_id: String,
-        admins: Vec<String>,
         clock: Clock,
     ) -> anyhow::Result<Self> {
+        let corp_id = settings.dingtalk.corp_id.clone();
         let departments = Departments::open(database.clone(), dingtalk.clone(), corp_id.clone(), clock.clone()).await?;
         let roster = Arc::new(Roster {
             database,
             corp_id,
-            admins,
+            admins: settings.admin.userids.clone(),
+            mapping: Mapping::new(&settings.directory),
             clock,
         });
         Ok(Self {

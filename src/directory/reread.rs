@@ -118,13 +118,13 @@ impl Rereading {
     async fn store(&self, profile: &Profile) -> Result<Reread, DbErr> {
         let roster = &*self.roster;
         let transaction = roster.database.begin().await?;
-        let plan = Plan::make(&transaction, &roster.corp_id, std::slice::from_ref(profile)).await?;
+        let plan = Plan::locked(&transaction, roster, std::slice::from_ref(profile)).await?;
         let reread = match plan.changes.first().map(|changed| &changed.change) {
             None => Reread::Unchanged,
             Some(Change::Returned) => Reread::Returned,
             Some(_) => Reread::Changed,
         };
-        plan.write(&transaction, &roster.corp_id, roster.clock.now()).await?;
+        plan.write(&transaction, roster, roster.clock.now()).await?;
         transaction.commit().await?;
         Ok(reread)
     }

@@ -152,13 +152,7 @@ impl Harness {
             .expect("the cache");
         let dingtalk =
             DingTalk::new(&settings.dingtalk, &settings.apps, cache, self.clock.clone()).expect("the platform");
-        let directory = Directory::open(
-            database.clone(),
-            dingtalk.clone(),
-            settings.dingtalk.corp_id.clone(),
-            Vec::new(),
-            self.clock.clone(),
-        );
+        let directory = Directory::open(settings, database.clone(), dingtalk.clone(), self.clock.clone());
         Elsewhere {
             directory: directory.await.expect("the directory"),
             database,
