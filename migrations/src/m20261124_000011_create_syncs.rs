@@ -43,7 +43,7 @@ impl MigrationTrait for Migration {
         for count in COUNTS {
             runs.col(ColumnDef::new(count).integer().not_null().default(0));
         }
-        manager.create_table(runs.to_owned()).await?;
+        manager.create_table(runs).await?;
         manager
             .create_index(
                 Index::create()

@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::database::Database;
 use crate::dingtalk::DingTalk;
-use crate::directory::Directory;
+use crate::directory::{self, Directory};
 use crate::error::Error;
 use crate::health::{self, Health};
 use crate::http::{self, TrustedProxies};
@@ -93,12 +93,14 @@ pub async fn start(
     let stop = CancellationToken::new();
     tokio::spawn(clients.clone().follow(stop.clone()));
     tokio::spawn(tokens.clone().follow(stop.clone()));
-    tokio::spawn(directory.departments.follow(stop.clone()));
+    tokio::spawn(directory.departments.clone().follow(stop.clone()));
+    tokio::spawn(directory.sync.clone().follow(stop.clone()));
     tokio::spawn(tokens.deliveries().clone().run(stop.clone()));
     tokio::spawn(async move { dingtalk.warm_up().await });
 
     let metrics = telemetry::count();
     let login = login::http::routes(login);
+    let directory = directory::http::routes(directory);
     let jsapi = jsapi::http::routes(jsapi);
     let tokens = tokens::http::routes(tokens);
     let health = health::routes(Health {
@@ -118,6 +120,7 @@ pub async fn start(
             .wrap(from_fn(http::around))
             .wrap(cors(Arc::clone(&origins)))
             .configure(login.clone())
+            .configure(directory.clone())
             .configure(jsapi.clone())
             .configure(tokens.clone())
             .configure(health.clone())

@@ -116,7 +116,7 @@ impl Employee {
     }
 }
 
-/// The directory for a command: the platform is not asked.
+/// The directory for a command.
 pub(super) async fn directory(settings: &Settings) -> anyhow::Result<Directory> {
     let clock = Clock::default();
     let database = Database::open(&settings.database).await?;
@@ -127,5 +127,5 @@ pub(super) async fn directory(settings: &Settings) -> anyhow::Result<Directory> 
 
 /// What to say of a userid that does not go.
 pub(super) fn unknown(userid: &str) -> String {
-    format!("employee {userid}: known here after the first sign-in")
+    format!("employee {userid}: known here after a sync or the first sign-in")
 }

@@ -7,6 +7,7 @@ mod output;
 mod role;
 mod serve;
 mod simulate;
+mod sync;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -41,6 +42,8 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Reads the settings and names every fault at once.
     CheckConfig,
+    /// Brings the directory in line with `DingTalk`, or shows what earlier syncs did.
+    Sync(sync::Sync),
     /// An employee: show, disable, enable, sign out.
     Employee(employee::Employee),
     /// Roles and who holds them.
@@ -73,6 +76,7 @@ pub async fn run() -> ExitCode {
         Command::Simulate(simulate) => simulate.run().await,
         Command::Migrate(migrate) => migrate.run(config).await,
         Command::CheckConfig => settings(config, Purpose::Serve).map(|_| say("The settings are in order.")),
+        Command::Sync(sync) => Box::pin(sync.run(config)).await,
         Command::Employee(employee) => employee.run(config).await,
         Command::Role(role) => role.run(config).await,
         Command::Openapi => openapi::document().to_pretty_json().map(say).map_err(Failure::from),
