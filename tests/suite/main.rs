@@ -13,3 +13,4 @@ mod login;
 mod platform;
 mod session;
 mod simulator;
+mod sync;
