@@ -14,7 +14,7 @@ use crate::config::Settings;
 use crate::database::Database;
 use crate::dingtalk::DingTalk;
 use crate::dingtalk::vault::Vault;
-use crate::directory::Directory;
+use crate::directory::{self, Directory};
 use crate::exchange::{self, Exchange};
 use crate::forward_auth::{self, ForwardAuth};
 use crate::health::{self, Health};
@@ -67,20 +67,13 @@ impl Rooms {
         )
         .await?;
         let dingtalk = DingTalk::new(&settings.dingtalk, &settings.apps, Some(vault), clock.clone())?;
-        let directory = Directory::open(
-            database.clone(),
-            dingtalk.clone(),
-            settings.dingtalk.corp_id.clone(),
-            settings.admin.userids.clone(),
-            clock.clone(),
-        )
-        .await?;
+        let directory = Directory::open(settings, database.clone(), dingtalk.clone(), clock.clone()).await?;
         let jsapi = Jsapi::new(settings, dingtalk.clone(), clock.clone());
         let login = Login::new(
             database.clone(),
             cache.clone(),
             dingtalk.clone(),
-            directory,
+            directory.clone(),
             tokens.clone(),
             jsapi.clone(),
             settings.limits.rejected_codes_per_minute,
@@ -95,6 +88,8 @@ impl Rooms {
         )?;
         tokio::spawn(clients.clone().follow(stop.clone()));
         tokio::spawn(tokens.clone().follow(stop.clone()));
+        tokio::spawn(directory.departments.clone().follow(stop.clone()));
+        tokio::spawn(directory.sync.clone().follow(stop.clone()));
         tokio::spawn(tokens.deliveries().clone().run(stop.clone()));
         tokio::spawn(async move { dingtalk.warm_up().await });
 
@@ -116,6 +111,7 @@ impl Rooms {
         let cookies = CookieForm::new(settings);
         let mounts: Vec<Mount> = vec![
             Arc::new(login::http::routes(login)),
+            Arc::new(directory::http::routes(directory)),
             Arc::new(jsapi::http::routes(jsapi)),
             Arc::new(tokens::http::routes(tokens)),
             Arc::new(authorize::http::routes(authorize, cookies.clone())),

@@ -10,6 +10,7 @@ mod output;
 mod role;
 mod serve;
 mod simulate;
+mod sync;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -46,6 +47,8 @@ enum Command {
     CheckConfig,
     /// Asks the real platform, database and cache what is wrong, and says what to do.
     Doctor(doctor::Doctor),
+    /// Brings the directory in line with `DingTalk`, or shows what earlier syncs did.
+    Sync(sync::Sync),
     /// An employee: show, disable, enable, sign out.
     Employee(employee::Employee),
     /// Roles and who holds them.
@@ -83,6 +86,7 @@ pub async fn run() -> ExitCode {
         Command::Migrate(migrate) => migrate.run(config).await,
         Command::CheckConfig => settings(config, Purpose::Serve).map(|_| say("The settings are in order.")),
         Command::Doctor(doctor) => doctor.run(config).await,
+        Command::Sync(sync) => Box::pin(sync.run(config)).await,
         Command::Employee(employee) => employee.run(config).await,
         Command::Role(role) => role.run(config).await,
         Command::Client(client) => client.run(config).await,

@@ -45,6 +45,7 @@ pub struct DingTalk {
 struct Inner {
     transport: Transport,
     api_url: Url,
+    clock: Clock,
     contacts: Contacts,
     oauth: OAuth,
     apps: BTreeMap<String, App>,
@@ -112,6 +113,7 @@ impl DingTalk {
             inner: Arc::new(Inner {
                 transport,
                 api_url: settings.api_url.clone(),
+                clock,
                 contacts,
                 oauth,
                 apps,
@@ -150,7 +152,9 @@ impl DingTalk {
     /// # Errors
     /// [`DingTalkError`].
     pub async fn employee_profile(&self, app: &str, userid: &UserId) -> Result<ContactUser, DingTalkError> {
-        self.inner.contacts.user(self.caller(app)?, userid).await
+        let as_of = self.inner.clock.now();
+        let contact = self.inner.contacts.user(self.caller(app)?, userid).await?;
+        Ok(ContactUser { as_of, ..contact })
     }
 
     /// Reads a department (`topapi/v2/department/get`).
@@ -187,7 +191,12 @@ impl DingTalk {
         id: DepartmentId,
         cursor: u64,
     ) -> Result<MembersPage, DingTalkError> {
-        self.inner.contacts.members(self.caller(app)?, id, cursor).await
+        let as_of = self.inner.clock.now();
+        let mut page = self.inner.contacts.members(self.caller(app)?, id, cursor).await?;
+        for contact in &mut page.list {
+            contact.as_of = as_of;
+        }
+        Ok(page)
     }
 
     /// What of the company the app may see (`auth/scopes`).

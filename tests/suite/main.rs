@@ -9,7 +9,9 @@
 
 mod crash;
 mod demo;
+mod directory;
 mod doctor;
+mod elsewhere;
 mod errors;
 mod harness;
 mod house;
@@ -24,3 +26,4 @@ mod session;
 mod settings;
 mod simulator;
 mod store;
+mod sync;
