@@ -27,6 +27,9 @@ const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
 /// A piece of work that takes longer is given up: the server is there, but does not answer.
 pub const WORK_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How often a transaction that lost a deadlock is run.
+const TRIES: usize = 4;
+
 /// The advisory lock that a change of the schema holds; any number that nobody else uses.
 const SCHEMA_LOCK: &str = "7305914225";
 
@@ -321,6 +324,23 @@ pub fn fault(error: DbErr) -> Error {
     } else {
         Error::Internal(error.into())
     }
+}
+
+/// Runs a transaction within its time limit, and again when it lost a deadlock.
+///
+/// # Errors
+/// As for [`within_limit`].
+pub async fn within_tries<T, F: Future<Output = Result<T, DbErr>>>(work: impl Fn() -> F) -> Result<T, Error> {
+    within_limit(async {
+        let mut tries = 1;
+        loop {
+            match work().await {
+                Err(cause) if is_conflict(&cause) && tries < TRIES => tries += 1,
+                outcome => return outcome,
+            }
+        }
+    })
+    .await
 }
 
 /// Gives work with the database its time limit.

@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::department;
+use super::department_change::{DepartmentChange, Told, Written};
 use super::text::bounded;
 use super::tree::{Node, Place, Tree};
 use crate::clock::Clock;
@@ -25,53 +26,6 @@ const MAX_DEPTH: usize = 64;
 
 /// How often it is looked for what other instances have stored.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// How often a transaction that lost a deadlock is run again.
-const TRIES: usize = 4;
-
-/// What DingTalk tells of a department.
-pub(super) struct Told {
-    pub(super) node: Node,
-    /// When it was asked.
-    pub(super) as_of: DateTime<Utc>,
-}
-
-/// What was written, or would be.
-#[derive(Default)]
-pub(super) struct Written {
-    pub(super) changed: Vec<DepartmentChange>,
-    pub(super) gone: Vec<i64>,
-    /// Stored anew after DingTalk was asked, and told of differently: to be asked again.
-    pub(super) overtaken: Vec<i64>,
-}
-
-/// A department that is new or different.
-pub(super) struct DepartmentChange {
-    pub(super) id: i64,
-    pub(super) name: String,
-    /// What differs; none where it is new.
-    pub(super) fields: Option<Vec<&'static str>>,
-}
-
-impl DepartmentChange {
-    fn new(former: Option<&department::Model>, row: &department::Model) -> Self {
-        let fields = former.map(|former| {
-            let columns = [
-                ("name", former.name == row.name),
-                ("parent", former.parent_id == row.parent_id),
-                ("branch", former.root_id == row.root_id),
-                ("path", former.path == row.path),
-            ];
-            let differing = columns.into_iter().filter(|(_, same)| !same);
-            differing.map(|(column, _)| column).collect()
-        });
-        Self {
-            id: row.id,
-            name: row.name.clone(),
-            fields,
-        }
-    }
-}
 
 /// The departments of one company. Clones share everything.
 #[derive(Clone)]
@@ -220,16 +174,7 @@ impl Departments {
     }
 
     async fn work(&self, told: &BTreeMap<i64, Told>, gone: &[i64], write: bool) -> Result<Written, Error> {
-        database::within_limit(async {
-            let mut tries = 1;
-            loop {
-                match self.transaction(told, gone, write).await {
-                    Err(cause) if database::is_conflict(&cause) && tries < TRIES => tries += 1,
-                    outcome => return outcome,
-                }
-            }
-        })
-        .await
+        database::within_tries(|| self.transaction(told, gone, write)).await
     }
 
     async fn transaction(&self, told: &BTreeMap<i64, Told>, gone: &[i64], write: bool) -> Result<Written, DbErr> {

@@ -13,6 +13,7 @@ use super::browse::Search;
 use super::employee::Employee;
 use super::reader::Reader;
 use super::tree::{Named, Tree};
+use crate::dingtalk::ids::UserId;
 use crate::error::Error;
 
 /// Entries of a page where nobody says how many.
@@ -215,10 +216,10 @@ pub(crate) async fn list_employees(
     let query = query.map_err(|_fault| unreadable())?.into_inner();
     let most = limit(query.limit)?;
     if let Some(text) = &query.query
-        && !(1..=LONGEST_QUERY).contains(&text.chars().count())
+        && (!(1..=LONGEST_QUERY).contains(&text.chars().count()) || text.chars().any(char::is_control))
     {
         return Err(Error::InvalidRequest(format!(
-            "query is 1 to {LONGEST_QUERY} characters"
+            "query is 1 to {LONGEST_QUERY} characters, none of them a control character"
         )));
     }
     let search = Search {
@@ -252,7 +253,8 @@ pub(crate) async fn show_employee(
     directory: Data<Directory>,
     userid: Path<String>,
 ) -> Result<HttpResponse, Error> {
-    let found = directory.employee(&userid).await?;
+    let userid = UserId::new(userid.into_inner()).ok().ok_or(Error::NotFound)?;
+    let found = directory.employee(userid.as_str()).await?;
     let found = found
         .filter(|employee| employee.left_at.is_none())
         .ok_or(Error::NotFound)?;

@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
-use super::departments::{Departments, Told};
+use super::department_change::Told;
+use super::departments::Departments;
 use super::tree::Tree;
 use crate::error::Error;
 

@@ -4,6 +4,7 @@ pub mod admission;
 pub mod browse;
 mod change;
 pub mod department;
+mod department_change;
 pub mod departments;
 pub mod employee;
 pub mod http;

@@ -25,7 +25,7 @@ const NO_SUCH_USER: &str = "60121";
 const NO_SUCH_DEPARTMENT: &str = "60003";
 /// When to ask a platform again that did not answer.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
-/// How often a transaction that lost a deadlock is run again.
+/// How often a department is asked for again that somebody else has stored meanwhile.
 const TRIES: usize = 4;
 
 /// What has become of the object.
@@ -77,9 +77,9 @@ impl Rereading {
                 let profile = Profile::from(contact);
                 let places = profile.memberships.iter().map(|membership| membership.department_id);
                 self.learning.learn(DEFAULT_APP, places).await?;
-                repeated(|| self.store(&profile)).await
+                database::within_tries(|| self.store(&profile)).await
             }
-            Err(cause) if is_no_user(&cause) => repeated(|| self.mark_left(userid.as_str())).await,
+            Err(cause) if is_no_user(&cause) => database::within_tries(|| self.mark_left(userid.as_str())).await,
             Err(cause @ DingTalkError::OutsideRange { .. }) => {
                 tracing::warn!(userid = userid.as_str(), %cause, "an employee cannot be read again and stays as they are");
                 Ok(Reread::Unchanged)
@@ -146,20 +146,6 @@ impl Rereading {
             Reread::Left
         })
     }
-}
-
-/// Runs a transaction, and again when it lost a deadlock.
-async fn repeated<T, F: Future<Output = Result<T, DbErr>>>(work: impl Fn() -> F) -> Result<T, Error> {
-    database::within_limit(async {
-        let mut tries = 1;
-        loop {
-            match work().await {
-                Err(cause) if database::is_conflict(&cause) && tries < TRIES => tries += 1,
-                outcome => return outcome,
-            }
-        }
-    })
-    .await
 }
 
 /// Whether the platform says that this is no member of the company; everything else is no leave.

@@ -272,6 +272,7 @@ async fn employees_are_found_by_a_part_of_their_chinese_name_whatever_is_asked()
         assert_eq!(find(nothing).await, (200, 0), "{nothing}");
     }
     assert_eq!(find("").await.0, 400);
+    assert_eq!(find("张\0").await.0, 400);
     assert_eq!(find(&"张".repeat(65)).await.0, 400);
     for wrong in ["limit=0", "limit=501", "limit=x", "cursor=x", "department=x"] {
         assert_eq!(

@@ -1,5 +1,6 @@
 //! Reads the whole company from DingTalk and brings the directory in line with it.
 
+mod journal;
 pub mod lease;
 mod pace;
 mod reading;
@@ -28,6 +29,7 @@ use crate::config::directory::Directory;
 use crate::database;
 use crate::dingtalk::DingTalk;
 use crate::error::Error;
+use journal::Journal;
 use lease::Lease;
 use pace::Pace;
 use reading::{Missing, Reading, take};
@@ -38,18 +40,12 @@ use stage::Stages;
 use sync_change::SyncChange;
 use writing::Writing;
 
-/// What was read within this time is read on from, not anew.
-const RESUMED_WITHIN: TimeDelta = TimeDelta::hours(1);
 /// More leavers than this, and more than [`SHARE`] of all, are not believed without a word of the administrator.
 const MOST_LEAVERS: usize = 10;
 /// One in so many.
 const SHARE: usize = 20;
-/// How long runs are remembered.
-const KEPT_FOR: TimeDelta = TimeDelta::days(90);
 /// How often it is looked whether it is time.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
-/// How long after a failure the schedule tries again.
-const AGAIN_AFTER: TimeDelta = TimeDelta::minutes(5);
 /// People whose userids are read from the database at once.
 const BATCH: u64 = 1000;
 
@@ -60,6 +56,7 @@ pub struct Sync {
     dingtalk: DingTalk,
     departments: Departments,
     reread: Rereading,
+    journal: Journal,
     calls_per_second: u32,
     every: Option<Duration>,
 }
@@ -87,6 +84,7 @@ impl Sync {
         settings: &Directory,
     ) -> Self {
         Self {
+            journal: Journal::new(Arc::clone(&roster)),
             roster,
             dingtalk,
             departments,
@@ -120,8 +118,7 @@ impl Sync {
     /// # Errors
     /// [`Error::Unavailable`] when the database is away.
     pub async fn history(&self, most: u64) -> Result<Vec<Run>, Error> {
-        let rows = run::latest(self.roster.database.reader(), &self.roster.corp_id, most);
-        Ok(database::within_limit(rows).await?.into_iter().map(Run::from).collect())
+        self.journal.history(most).await
     }
 
     /// What a run changed, for whom and why.
@@ -129,12 +126,7 @@ impl Sync {
     /// # Errors
     /// [`Error::Unavailable`] when the database is away.
     pub async fn changes(&self, run: Uuid) -> Result<Vec<SyncChange>, Error> {
-        let rows = sync_change::of_run(self.roster.database.reader(), run);
-        Ok(database::within_limit(rows)
-            .await?
-            .into_iter()
-            .map(SyncChange::from)
-            .collect())
+        self.journal.changes(run).await
     }
 
     /// Syncs whenever it is time and no other instance does, until told to stop.
@@ -149,7 +141,7 @@ impl Sync {
         };
         loop {
             let work = async {
-                match self.is_due(every).await {
+                match self.journal.is_due(every).await {
                     Ok(false) => {}
                     Ok(true) => self.run_by_schedule(wanted).await,
                     Err(cause) => tracing::warn!(%cause, "it cannot be seen whether a sync is due"),
@@ -176,19 +168,6 @@ impl Sync {
         }
     }
 
-    async fn is_due(&self, every: TimeDelta) -> Result<bool, Error> {
-        let now = self.roster.clock.now();
-        let last = self.history(1).await?.pop();
-        Ok(match last {
-            None => true,
-            Some(run) => match run.state {
-                State::Running => true,
-                State::Done | State::Stopped => now - run.started_at >= every,
-                State::Failed => now - run.ended_at.unwrap_or(run.started_at) >= every.min(AGAIN_AFTER),
-            },
-        })
-    }
-
     /// Works, and keeps a record of it.
     async fn record(
         &self,
@@ -196,70 +175,15 @@ impl Sync {
         lease: &Lease,
         progress: &watch::Sender<Progress>,
     ) -> Result<Report, SyncError> {
-        let run = self.begin(wanted.cause).await?;
+        let run = self.journal.begin(wanted.cause).await?;
         let outcome = self.work(wanted, Some((run, lease)), progress).await;
         let (state, counts, failure) = match &outcome {
             Ok(report) if report.stopped => (State::Stopped, report.counts, String::new()),
             Ok(report) => (State::Done, report.counts, String::new()),
             Err(cause) => (State::Failed, Counts::default(), cause.to_string()),
         };
-        let roster = &*self.roster;
-        let now = roster.clock.now();
-        database::within_limit(async {
-            let transaction = roster.database.begin().await?;
-            run::end(&transaction, run, state, counts, &failure, now).await?;
-            if state != State::Failed {
-                stage::delete(&transaction, run).await?;
-            }
-            let old = run::before(&transaction, &roster.corp_id, now - KEPT_FOR).await?;
-            for run in &old {
-                stage::delete(&transaction, *run).await?;
-            }
-            sync_change::delete(&transaction, &old).await?;
-            run::delete(&transaction, &old).await?;
-            transaction.commit().await
-        })
-        .await?;
+        self.journal.end(run, state, counts, &failure).await?;
         outcome
-    }
-
-    /// The run to go on with: the last one where it was stopped or failed a short while ago, else a new one.
-    async fn begin(&self, cause: Cause) -> Result<Uuid, SyncError> {
-        let roster = &*self.roster;
-        let now = roster.clock.now();
-        if let Some(last) = self.history(1).await?.pop()
-            && matches!(last.state, State::Running | State::Failed)
-        {
-            let goes_on = now - last.started_at < RESUMED_WITHIN;
-            database::within_limit(async {
-                let transaction = roster.database.begin().await?;
-                if goes_on {
-                    run::resume(&transaction, last.id).await?;
-                } else {
-                    stage::delete(&transaction, last.id).await?;
-                    let failure = if last.failure.is_empty() {
-                        "stopped without a word"
-                    } else {
-                        &last.failure
-                    };
-                    let ended_at = last.ended_at.unwrap_or(now);
-                    run::end(&transaction, last.id, State::Failed, last.counts, failure, ended_at).await?;
-                }
-                transaction.commit().await
-            })
-            .await?;
-            if goes_on {
-                return Ok(last.id);
-            }
-        }
-        let id = Uuid::now_v7();
-        database::within_limit(async {
-            let transaction = roster.database.begin().await?;
-            run::insert(&transaction, id, &roster.corp_id, cause, now).await?;
-            transaction.commit().await
-        })
-        .await?;
-        Ok(id)
     }
 
     async fn work(
@@ -278,7 +202,7 @@ impl Sync {
         let mut snapshot = Snapshot::default();
         let mut stages = None;
         if let Some((run, _)) = run {
-            self.recall(run, &mut snapshot).await?;
+            self.journal.recall(run, &mut snapshot).await?;
             stages = Some(Stages::open(self.roster.database.clone(), run).await?);
         }
         reading.read(&mut snapshot, &mut stages).await?;
@@ -337,22 +261,6 @@ impl Sync {
             counts: writing.counts,
             changes: writing.changes,
         })
-    }
-
-    /// Adds up what a run has read before it was stopped.
-    async fn recall(&self, run: Uuid, snapshot: &mut Snapshot) -> Result<(), SyncError> {
-        let unreadable = |cause: serde_json::Error| Error::Internal(cause.into());
-        for number in 0.. {
-            let stage = database::within_limit(stage::find(self.roster.database.reader(), run, number)).await?;
-            let Some(stage) = stage else {
-                break;
-            };
-            for line in stage.steps.lines() {
-                let step = serde_json::from_str(line).map_err(unreadable)?;
-                snapshot.apply(step).map_err(unreadable)?;
-            }
-        }
-        Ok(())
     }
 
     /// Departments that are stored and no more there. One that the reading has missed is taken in.

@@ -44,6 +44,12 @@ pub(super) struct Found {
     next: Option<u64>,
 }
 
+impl Found {
+    fn is_read(&self) -> bool {
+        self.expanded && self.next.is_none()
+    }
+}
+
 /// A call that is still to be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Work {
@@ -59,6 +65,8 @@ pub(super) enum Work {
 pub(super) struct Snapshot {
     pub(super) departments: BTreeMap<i64, Found>,
     people: BTreeMap<Box<str>, Box<str>>,
+    /// Departments of which everything is read; counted along, for there are thousands and it is asked for often.
+    departments_read: usize,
 }
 
 impl Snapshot {
@@ -82,19 +90,12 @@ impl Snapshot {
                     next: Some(0),
                 });
             }
-            Step::Expanded(id) => {
-                if let Some(found) = self.departments.get_mut(&id) {
-                    found.expanded = true;
-                }
-            }
+            Step::Expanded(id) => self.note(id, |found| found.expanded = true),
             Step::Member(profile) => self.see(profile)?,
-            Step::Read { department, next } => {
-                if let Some(found) = self.departments.get_mut(&department) {
-                    found.next = next;
-                }
-            }
+            Step::Read { department, next } => self.note(department, |found| found.next = next),
             Step::Gone(id) => {
-                self.departments.remove(&id);
+                let gone = self.departments.remove(&id);
+                self.departments_read -= usize::from(gone.is_some_and(|gone| gone.is_read()));
             }
         }
         Ok(())
@@ -114,8 +115,17 @@ impl Snapshot {
 
     /// Departments of which everything is read.
     pub(super) fn departments_read(&self) -> usize {
-        let read = |found: &&Found| found.expanded && found.next.is_none();
-        self.departments.values().filter(read).count()
+        self.departments_read
+    }
+
+    fn note(&mut self, id: i64, note: impl FnOnce(&mut Found)) {
+        if let Some(found) = self.departments.get_mut(&id) {
+            let before = found.is_read();
+            note(found);
+            if !before && found.is_read() {
+                self.departments_read += 1;
+            }
+        }
     }
 
     pub(super) fn people(&self) -> usize {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::DbErr;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -14,7 +13,8 @@ use super::snapshot::Snapshot;
 use super::sync_change::{self, Kind, SyncChange, What};
 use crate::database;
 use crate::directory::change::{Change, Changed};
-use crate::directory::departments::{Departments, Told, Written};
+use crate::directory::department_change::{Told, Written};
+use crate::directory::departments::Departments;
 use crate::directory::plan::Plan;
 use crate::directory::profile::Profile;
 use crate::directory::roster::Roster;
@@ -24,8 +24,6 @@ use crate::error::Error;
 
 /// People in one transaction: few enough that a login which waits for it does not notice.
 const CHUNK: usize = 200;
-/// How often a transaction that lost a deadlock is run again.
-const TRIES: usize = 4;
 
 /// The one that writes, or only compares.
 pub(super) struct Writing<'a> {
@@ -126,12 +124,14 @@ impl Writing<'_> {
         let changes: Vec<SyncChange> = different.chain(forgotten).collect();
         match self.run {
             Some((run, lease)) if !changes.is_empty() => {
-                let noted = within_tries(|| async {
+                let noted = database::within_tries(|| async {
                     let transaction = self.roster.database.begin().await?;
-                    let held = lease.hold(&transaction).await?;
+                    if !lease.hold(&transaction).await? {
+                        return Ok(false);
+                    }
                     sync_change::insert(&transaction, run, &changes).await?;
                     transaction.commit().await?;
-                    Ok(held)
+                    Ok(true)
                 });
                 if !noted.await? {
                     return Err(SyncError::Overtaken);
@@ -151,7 +151,7 @@ impl Writing<'_> {
             return Ok(());
         };
         let marks: Vec<(String, DateTime<Utc>)> = leavers.iter().map(|(userid, _, at)| (userid.clone(), *at)).collect();
-        let marked = within_tries(|| async {
+        let marked = database::within_tries(|| async {
             let transaction = self.roster.database.begin().await?;
             if !lease.hold(&transaction).await? {
                 return Ok(None);
@@ -189,7 +189,7 @@ impl Writing<'_> {
             return Ok(plan.overtaken);
         }
         let notes = self.notes;
-        let written = within_tries(|| async {
+        let written = database::within_tries(|| async {
             let transaction = roster.database.begin().await?;
             if !lease.hold(&transaction).await? {
                 return Ok(None);
@@ -219,20 +219,6 @@ impl Writing<'_> {
             *counter += 1;
         }
     }
-}
-
-/// Runs a transaction within its time, and again when it lost a deadlock.
-async fn within_tries<T, F: Future<Output = Result<T, DbErr>>>(work: impl Fn() -> F) -> Result<T, Error> {
-    database::within_limit(async {
-        let mut tries = 1;
-        loop {
-            match work().await {
-                Err(cause) if database::is_conflict(&cause) && tries < TRIES => tries += 1,
-                outcome => return outcome,
-            }
-        }
-    })
-    .await
 }
 
 /// A leave in words.
