@@ -3,6 +3,7 @@
 mod attempts;
 mod caller;
 pub mod contacts;
+pub mod envelope;
 pub mod error;
 pub mod ids;
 mod keeper;
