@@ -179,3 +179,23 @@ stop_demo() {
   end_group "$demo_process"
   demo_process=
 }
+
+simulator_url=
+simulator_process=
+start_simulator() {
+  local log=$1 port
+  port=$(free_port)
+  in_background "$log" "${binary:?}" simulate --listen "127.0.0.1:$port"
+  simulator_process=$started
+  simulator_url="http://127.0.0.1:$port"
+  wait_until 30 "$simulator_process" curl -fsS -m 2 "$simulator_url/_/company" || {
+    stop_simulator
+    return 1
+  }
+}
+
+stop_simulator() {
+  [ -n "$simulator_process" ] || return 0
+  end_group "$simulator_process"
+  simulator_process=
+}

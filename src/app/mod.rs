@@ -181,7 +181,8 @@ impl Running {
     }
 }
 
-async fn signal() {
+/// Ends when the process is told to stop, by SIGTERM or SIGINT.
+pub async fn signal() {
     let interrupt = async {
         let _ = tokio::signal::ctrl_c().await;
     };

@@ -1,179 +1,181 @@
-//! The simulated company: the same people in the same departments at every start.
+//! The simulated company: everybody and every department, found without a search.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use super::department::{Department, ROOT};
+use super::person::Person;
 
-/// A department as the simulator keeps it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Department {
-    pub(super) dept_id: i64,
-    pub(super) name: String,
-    pub(super) parent_id: Option<i64>,
-}
+/// A chain of parents longer than this is a circle.
+const DEEPEST: usize = 64;
 
-/// A person as the simulator keeps them; absent fields are absent on the wire.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Person {
-    pub(super) userid: String,
-    pub(super) name: String,
-    pub(super) dept_id_list: Vec<i64>,
-    pub(super) unionid: Option<String>,
-    pub(super) title: Option<String>,
-    pub(super) avatar: Option<String>,
-    pub(super) mobile: Option<String>,
-    /// Marked in `dept_position_list`.
-    pub(super) main: Option<i64>,
-    #[serde(default)]
-    pub(super) leader: bool,
-}
-
-/// Everybody and every department.
+/// People and departments, with what they are looked up by.
 #[derive(Debug, Default)]
 pub(super) struct Company {
-    pub(super) departments: BTreeMap<i64, Department>,
-    pub(super) people: BTreeMap<String, Person>,
+    departments: BTreeMap<i64, Department>,
+    people: BTreeMap<String, Person>,
+    left: HashMap<String, Person>,
+    outsiders: BTreeMap<String, Person>,
+    /// Direct members of a department, in the order in which they came.
+    members: HashMap<i64, Vec<String>>,
+    children: HashMap<i64, BTreeSet<i64>>,
+    by_unionid: HashMap<String, String>,
+    by_mobile: HashMap<String, String>,
 }
-
-const SURNAMES: [&str; 20] = [
-    "王", "李", "张", "刘", "陈", "杨", "黄", "赵", "周", "吴", "徐", "孙", "马", "朱", "胡", "郭", "何", "林", "罗",
-    "欧阳",
-];
-const GIVEN: [&str; 24] = [
-    "伟", "芳", "娜", "秀英", "敏", "静", "丽", "强", "磊", "军", "洋", "勇", "艳", "杰", "娟", "涛", "明", "超",
-    "秀兰", "霞", "平", "刚", "桂英", "文博",
-];
-const TITLES: [&str; 8] = [
-    "工程师",
-    "产品经理",
-    "设计师",
-    "会计",
-    "销售代表",
-    "客服专员",
-    "测试工程师",
-    "部门主管",
-];
-const BRANCHES: [(i64, &str); 5] = [
-    (10, "重庆分公司"),
-    (20, "上海分公司"),
-    (30, "北京分公司"),
-    (40, "深圳研究院"),
-    (50, "集团总部"),
-];
-const UNITS: [(&str, [&str; 2]); 3] = [
-    ("技术中心", ["平台部", "应用部"]),
-    ("市场中心", ["品牌部", "渠道部"]),
-    ("职能中心", ["人力资源部", "财务部"]),
-];
 
 impl Company {
-    /// 41 departments on five levels and `people` people; `manager01` leads 单点登录小队.
-    pub(super) fn new(people: usize) -> Self {
-        let mut company = Self::default();
-        company.department(1, "永昌集团", None);
-        for (branch, name) in BRANCHES {
-            company.department(branch, name, Some(1));
-            for (unit, (name, parts)) in (0_i64..).zip(UNITS) {
-                if branch != 10 && unit == 2 {
-                    continue;
-                }
-                let unit = branch * 10 + unit;
-                company.department(unit, name, Some(branch));
-                for (part, name) in (1_i64..).zip(parts) {
-                    company.department(unit * 100 + part, name, Some(unit));
-                }
-            }
-        }
-        company.department(100_000, "单点登录小队", Some(100));
-        company.department(1_000_001, "前端组", Some(100_000));
-        let homes: Vec<i64> = company.departments.keys().copied().filter(|id| *id >= 100).collect();
-        company.person("manager01", "张三", vec![100_000], Some("总经理"), true);
-        for number in 1..people.max(1) {
-            let pick = |list: &[&'static str], step: usize| list.get(number * step % list.len()).copied().unwrap_or("");
-            let name = format!("{}{}", pick(&SURNAMES, 7), pick(&GIVEN, 5));
-            let home = if number < 5 {
-                100_000
-            } else {
-                homes.get(number * 11 % homes.len()).copied().unwrap_or(1)
-            };
-            let mut departments = if number % 50 == 49 { vec![1] } else { vec![home] };
-            if number % 9 == 8 {
-                departments.push(homes.get(number * 13 % homes.len()).copied().unwrap_or(10));
-                departments.dedup();
-            }
-            let title = (number % 7 != 6).then(|| pick(&TITLES, 3));
-            company.person(&format!("user{number:05}"), &name, departments, title, number % 20 == 0);
-        }
-        company
+    /// Its name.
+    pub(super) fn name(&self) -> &str {
+        self.departments.get(&ROOT).map_or("", |root| &root.name)
     }
 
-    fn department(&mut self, dept_id: i64, name: &str, parent_id: Option<i64>) {
-        self.departments.insert(
-            dept_id,
-            Department {
-                dept_id,
-                name: name.to_owned(),
-                parent_id,
-            },
-        );
+    pub(super) fn person(&self, userid: &str) -> Option<&Person> {
+        self.people.get(userid)
     }
 
-    fn person(&mut self, userid: &str, name: &str, departments: Vec<i64>, title: Option<&str>, leader: bool) {
-        let number = self.people.len();
-        let person = Person {
-            userid: userid.to_owned(),
-            name: name.to_owned(),
-            unionid: Some(format!("union{userid}iE")),
-            title: title.map(str::to_owned),
-            avatar: None,
-            mobile: (number % 5 != 4).then(|| format!("139{number:08}")),
-            main: if departments.len() > 1 && number.is_multiple_of(2) {
-                departments.last().copied()
-            } else {
-                None
-            },
-            dept_id_list: departments,
-            leader,
+    /// Everybody, by userid.
+    pub(super) fn people(&self) -> impl ExactSizeIterator<Item = &Person> {
+        self.people.values()
+    }
+
+    pub(super) fn by_unionid(&self, unionid: &str) -> Option<&Person> {
+        self.people.get(self.by_unionid.get(unionid)?)
+    }
+
+    pub(super) fn by_mobile(&self, mobile: &str) -> Option<&Person> {
+        self.people.get(self.by_mobile.get(mobile)?)
+    }
+
+    /// People with a DingTalk account who work elsewhere.
+    pub(super) fn outsiders(&self) -> impl Iterator<Item = &Person> {
+        self.outsiders.values()
+    }
+
+    /// Somebody of this company or of another.
+    pub(super) fn anybody(&self, userid: &str) -> Option<&Person> {
+        self.people.get(userid).or_else(|| self.outsiders.get(userid))
+    }
+
+    /// The same by unionid. Whoever left is a person still.
+    pub(super) fn anybody_by_unionid(&self, unionid: &str) -> Option<&Person> {
+        let elsewhere = || self.outsiders.values().chain(self.left.values());
+        self.by_unionid(unionid)
+            .or_else(|| elsewhere().find(|person| person.unionid.as_deref() == Some(unionid)))
+    }
+
+    pub(super) fn department(&self, dept_id: i64) -> Option<&Department> {
+        self.departments.get(&dept_id)
+    }
+
+    pub(super) fn departments(&self) -> impl ExactSizeIterator<Item = &Department> {
+        self.departments.values()
+    }
+
+    /// The departments directly below.
+    pub(super) fn children(&self, dept_id: i64) -> impl Iterator<Item = &Department> {
+        let below = self.children.get(&dept_id).into_iter().flatten();
+        below.filter_map(|id| self.departments.get(id))
+    }
+
+    /// Userids of the direct members.
+    pub(super) fn members(&self, dept_id: i64) -> &[String] {
+        self.members.get(&dept_id).map_or(&[], Vec::as_slice)
+    }
+
+    /// A department and those above it, up to the root or to where the chain breaks.
+    pub(super) fn upwards(&self, dept_id: i64) -> Vec<i64> {
+        let mut way = vec![dept_id];
+        let mut above = self.parent(dept_id);
+        while let Some(id) = above.filter(|id| way.len() < DEEPEST && !way.contains(id)) {
+            way.push(id);
+            above = self.parent(id);
+        }
+        way
+    }
+
+    fn parent(&self, dept_id: i64) -> Option<i64> {
+        self.departments.get(&dept_id)?.parent_id
+    }
+
+    /// A person comes, or is replaced; answers whether they are new.
+    pub(super) fn put_person(&mut self, mut person: Person) -> bool {
+        let userid = person.userid.clone();
+        let unionid = person.unionid.get_or_insert_with(|| format!("union{userid}iE")).clone();
+        let mobile = person.mobile.clone();
+        self.left.remove(&userid);
+        let departments = person.dept_id_list.clone();
+        let before = self.people.insert(userid.clone(), person);
+        let moved = before.as_ref().is_none_or(|before| before.dept_id_list != departments);
+        if let Some(before) = &before {
+            self.forget(before, moved);
+        }
+        if moved {
+            for dept_id in departments {
+                self.members.entry(dept_id).or_default().push(userid.clone());
+            }
+        }
+        if let Some(mobile) = mobile {
+            self.by_mobile.insert(mobile, userid.clone());
+        }
+        self.by_unionid.insert(unionid, userid);
+        before.is_none()
+    }
+
+    /// Takes somebody out of the indexes.
+    fn forget(&mut self, person: &Person, moved: bool) {
+        let theirs = |index: &mut HashMap<String, String>, key: Option<&String>| {
+            if let Some(key) = key
+                && index.get(key) == Some(&person.userid)
+            {
+                index.remove(key);
+            }
         };
-        self.people.insert(userid.to_owned(), person);
-    }
-}
-
-impl Person {
-    /// The `result` of `user/get` (dingtalk-api, section 4.1).
-    pub(super) fn shown(&self) -> Value {
-        let mut shown = json!({
-            "userid": self.userid, "name": self.name, "active": true, "admin": false, "boss": false, "senior": false,
-            "real_authed": true, "hide_mobile": self.mobile.is_none(), "exclusive_account": false,
-            "dept_id_list": self.dept_id_list,
-            "dept_order_list": self.dept_id_list.iter()
-                .map(|id| json!({"dept_id": id, "order": 179_997_318_850_453_160_i64})).collect::<Vec<_>>(),
-            "leader_in_dept": self.dept_id_list.iter()
-                .map(|id| json!({"dept_id": id, "leader": self.leader})).collect::<Vec<_>>(),
-            "union_emp_ext": {},
-        });
-        if let Some(fields) = shown.as_object_mut() {
-            let optional = [
-                ("unionid", &self.unionid),
-                ("title", &self.title),
-                ("avatar", &self.avatar),
-                ("mobile", &self.mobile),
-            ];
-            for (name, value) in optional {
-                if let Some(value) = value {
-                    fields.insert(name.to_owned(), json!(value));
-                }
-            }
-            if let Some(main) = self.main {
-                let positions = self
-                    .dept_id_list
-                    .iter()
-                    .map(|id| json!({"dept_id": id, "is_main": *id == main}))
-                    .collect();
-                fields.insert("dept_position_list".to_owned(), Value::Array(positions));
+        theirs(&mut self.by_unionid, person.unionid.as_ref());
+        theirs(&mut self.by_mobile, person.mobile.as_ref());
+        for dept_id in person.dept_id_list.iter().filter(|_| moved) {
+            if let Some(members) = self.members.get_mut(dept_id) {
+                members.retain(|member| *member != person.userid);
             }
         }
-        shown
+    }
+
+    /// Somebody leaves; answers whether they were here.
+    pub(super) fn leave(&mut self, userid: &str) -> bool {
+        let Some(person) = self.people.remove(userid) else {
+            return false;
+        };
+        self.forget(&person, true);
+        self.left.insert(person.userid.clone(), person);
+        true
+    }
+
+    /// Somebody who left, as they were.
+    pub(super) fn who_left(&self, userid: &str) -> Option<&Person> {
+        self.left.get(userid)
+    }
+
+    /// Somebody of another company.
+    pub(super) fn put_outsider(&mut self, person: Person) {
+        self.outsiders.insert(person.userid.clone(), person);
+    }
+
+    /// A department comes, or is replaced; answers whether it is new.
+    pub(super) fn put_department(&mut self, department: Department) -> bool {
+        let before = self.remove_department(department.dept_id);
+        if let Some(parent) = department.parent_id {
+            self.children.entry(parent).or_default().insert(department.dept_id);
+        }
+        self.departments.insert(department.dept_id, department);
+        !before
+    }
+
+    /// A department goes, its members and those below it keep pointing to it; answers whether it was there.
+    pub(super) fn remove_department(&mut self, dept_id: i64) -> bool {
+        let Some(department) = self.departments.remove(&dept_id) else {
+            return false;
+        };
+        if let Some(siblings) = department.parent_id.and_then(|parent| self.children.get_mut(&parent)) {
+            siblings.remove(&dept_id);
+        }
+        true
     }
 }

@@ -1,273 +1,176 @@
-//! The two API families on one port, with their three error shapes (dingtalk-api, section 0).
+//! The two API families on one port: who may call what, and what answers.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
-use actix_web::http::StatusCode;
-use actix_web::web::{Bytes, Data, Query};
+use actix_web::http::Method;
+use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
-use uuid::Uuid;
 
-use super::state::{Fault, Kind, LIFE_S, State};
+use super::api::{app_tokens, departments, legacy, search, user_tokens, users};
+use super::call::{Call, Family};
+use super::fault::Kind;
+use super::grants::AppIndex;
+use super::scope;
+use super::state::{Shared, State, lock};
+use super::wire::{self, Said};
 
-/// An answer before it takes the form of its family.
-enum Said {
-    /// Payload at top level.
-    Flat(Value),
-    /// Payload in `result` (`/topapi`).
-    Result(Value),
-    /// A refusal by the API itself.
-    Refused(i64, &'static str),
-    /// A refusal at the gate: wrapped in 88 on `/topapi`.
-    Gate(i64, String),
-    /// A refusal of the new family.
-    New(u16, &'static str, &'static str),
-    /// No such path.
-    Unknown,
+/// What answers a call of an app.
+type Answers = fn(&mut State, AppIndex, &Call<'_>) -> Said;
+
+/// An API that wants an app access token.
+struct Api {
+    method: Method,
+    /// The permission that the app must have.
+    scope: Option<&'static str>,
+    answers: Answers,
 }
 
-#[derive(Default, Deserialize)]
-struct Asked {
-    access_token: Option<String>,
-    appkey: Option<String>,
-    appsecret: Option<String>,
+fn get(scope: Option<&'static str>, answers: Answers) -> Api {
+    Api {
+        method: Method::GET,
+        scope,
+        answers,
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Credentials {
-    app_key: String,
-    app_secret: String,
-}
-
-#[derive(Deserialize)]
-struct ByCode {
-    code: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct ByUser {
-    userid: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct ByDepartment {
-    dept_id: Option<i64>,
+fn post(scope: Option<&'static str>, answers: Answers) -> Api {
+    Api {
+        method: Method::POST,
+        scope,
+        answers,
+    }
 }
 
 /// Answers every call of the platform.
-pub(super) async fn answer(
-    request: HttpRequest,
-    query: Query<Vec<(String, String)>>,
-    body: Bytes,
-    state: Data<Mutex<State>>,
-) -> HttpResponse {
-    let path = request.path();
-    let new = path.starts_with("/v1.0/");
-    let fault = state.lock().unwrap_or_else(PoisonError::into_inner).call(path);
+pub(super) async fn answer(request: HttpRequest, body: Bytes, state: Shared) -> HttpResponse {
+    let (path, family) = (request.path(), Family::of(request.path()));
+    let fault = {
+        let mut state = lock(&state);
+        let now = state.now();
+        state.traffic.call(path, now)
+    };
     let kind = fault.as_ref().map(|fault| fault.kind);
-    if let Some(Fault {
-        kind: Kind::Delay,
-        delay_ms,
-        ..
-    }) = fault
-    {
-        tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+    if let Some(fault) = fault.filter(|fault| fault.kind == Kind::Delay) {
+        tokio::time::sleep(wire::pause(fault.delay_ms)).await;
     }
-    let said = match kind {
-        Some(Kind::Html) => return HttpResponse::Ok().content_type("text/html").body("<html>punish</html>"),
-        Some(Kind::Http500) => return HttpResponse::InternalServerError().body("error"),
-        Some(Kind::SystemBusy) if new => Said::New(503, "serviceBusy", "系统繁忙"),
-        Some(Kind::SystemBusy) => Said::Refused(-1, "系统繁忙"),
-        Some(Kind::AppQps) if new => Said::New(403, "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi", "请求被限流"),
-        Some(Kind::AppQps) => Said::Gate(90018, "应用的调用次数超过该接口的qps最大值".to_owned()),
-        Some(Kind::IpNotAllowed) if new => Said::New(403, "Forbidden.AccessDenied.IpNotInWhiteList", "ip 203.0.113.9"),
-        Some(Kind::IpNotAllowed) => Said::Gate(60020, "访问ip不在白名单之中,request ip=203.0.113.9".to_owned()),
-        Some(Kind::BadToken) if new => Said::New(400, "InvalidAuthentication", "不合法的access_token"),
-        Some(Kind::BadToken) => Said::Gate(40014, "不合法的access_token".to_owned()),
-        _ => {
-            let asked = asked(&query);
-            let header = request
-                .headers()
-                .get("x-acs-dingtalk-access-token")
-                .and_then(|value| value.to_str().ok());
-            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-            if new {
-                new_family(&mut state, path, header, &body)
-            } else {
-                old_family(&mut state, path, &asked, &body)
+    if let Some(nonsense) = kind.and_then(wire::nonsense) {
+        return nonsense;
+    }
+    let said = {
+        let mut state = lock(&state);
+        let refused = kind.and_then(|kind| wire::refusal(kind, family, path, state.default_app_key()));
+        refused.unwrap_or_else(|| {
+            let call = Call::new(&request, &body);
+            match family {
+                Family::New => new_family(&mut state, &call),
+                Family::Topapi | Family::Old => old_family(&mut state, &call),
             }
-        }
+        })
     };
     if kind == Some(Kind::ResetAfter) {
-        let broken = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-        return HttpResponse::Ok().streaming(futures_util::stream::once(async { Err::<Bytes, _>(broken) }));
+        return wire::broken();
     }
-    wire(path, said)
+    wire::answer(family, path, said, kind == Some(Kind::Truncated))
 }
 
-fn asked(query: &[(String, String)]) -> Asked {
-    let value = |name: &str| {
-        query
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.clone())
+fn old_api(path: &str) -> Option<Api> {
+    Some(match path {
+        "/get_jsapi_ticket" => get(None, app_tokens::old_ticket),
+        "/topapi/v2/user/getuserinfo" => post(None, users::by_auth_code),
+        "/topapi/v2/user/get" => post(Some(scope::MEMBER), users::details),
+        "/topapi/v2/user/getbymobile" => post(Some(scope::MEMBER_BY_MOBILE), users::by_mobile),
+        "/topapi/user/getbyunionid" => post(Some(scope::MEMBER), users::by_unionid),
+        "/topapi/v2/user/list" => post(Some(scope::DEPARTMENT_MEMBERS), users::list),
+        "/topapi/user/listsimple" => post(Some(scope::DEPARTMENT_MEMBERS), users::list_simple),
+        "/topapi/user/listid" => post(Some(scope::DEPARTMENT_MEMBERS), users::list_ids),
+        "/topapi/user/count" => post(Some(scope::MEMBER), users::count),
+        "/topapi/user/listadmin" => post(Some(scope::MEMBER), users::admins),
+        "/topapi/v2/department/get" => post(Some(scope::DEPARTMENTS), departments::details),
+        "/topapi/v2/department/listsub" => post(Some(scope::DEPARTMENTS), departments::list_sub),
+        "/topapi/v2/department/listsubid" => post(Some(scope::DEPARTMENTS), departments::list_sub_ids),
+        "/topapi/v2/department/listparentbydept" => post(Some(scope::DEPARTMENTS), departments::parents),
+        "/topapi/v2/department/listparentbyuser" => post(Some(scope::DEPARTMENTS), departments::parents_of_user),
+        "/auth/scopes" => get(None, users::scopes),
+        "/user/getuserinfo" => get(None, legacy::by_auth_code),
+        "/user/get" => get(Some(scope::MEMBER), legacy::user),
+        "/user/get_by_mobile" => get(Some(scope::MEMBER_BY_MOBILE), legacy::by_mobile),
+        "/user/getUseridByUnionid" => get(Some(scope::MEMBER), legacy::by_unionid),
+        "/user/simplelist" => get(Some(scope::DEPARTMENT_MEMBERS), legacy::simple_list),
+        "/user/list" | "/user/listbypage" => get(Some(scope::DEPARTMENT_MEMBERS), legacy::list),
+        "/user/getDeptMember" => get(Some(scope::DEPARTMENT_MEMBERS), legacy::members),
+        "/user/get_org_user_count" => get(Some(scope::MEMBER), legacy::count),
+        "/user/get_admin" => get(Some(scope::MEMBER), legacy::admins),
+        "/department/get" => get(Some(scope::DEPARTMENTS), legacy::department),
+        "/department/list" => get(Some(scope::DEPARTMENTS), legacy::departments),
+        "/department/list_ids" => get(Some(scope::DEPARTMENTS), legacy::department_ids),
+        "/department/list_parent_depts_by_dept" => get(Some(scope::DEPARTMENTS), legacy::parents),
+        "/department/list_parent_depts" => get(Some(scope::DEPARTMENTS), legacy::parents_of_user),
+        _ => return None,
+    })
+}
+
+fn old_family(state: &mut State, call: &Call<'_>) -> Said {
+    if call.path == "/gettoken" {
+        return app_tokens::old(state, call);
+    }
+    let Some(api) = old_api(call.path) else {
+        return Said::Unknown;
     };
-    Asked {
-        access_token: value("access_token"),
-        appkey: value("appkey"),
-        appsecret: value("appsecret"),
+    if *call.method != api.method {
+        return match api.method {
+            Method::GET => Said::Refused(43001, "需要GET请求"),
+            _ => Said::Refused(43002, "需要POST请求"),
+        };
     }
+    let token = call.old_token().unwrap_or_default();
+    if token.is_empty() {
+        return match call.family {
+            Family::Topapi => Said::Gate(40000, "access_token is blank".to_owned()),
+            Family::Old | Family::New => Said::Refused(41001, "缺少access_token参数"),
+        };
+    }
+    let Some(app) = state.grants.app(token, state.now()) else {
+        return Said::Gate(40014, "不合法的access_token".to_owned());
+    };
+    if let Some(scope) = api.scope.filter(|scope| !state.may(app, scope)) {
+        return Said::Gate(60011, wire::permission_text(state.app_key(app), scope));
+    }
+    if call.is_unreadable() {
+        return Said::Refused(400_002, "无效的参数");
+    }
+    (api.answers)(state, app, call)
 }
 
-fn new_family(state: &mut State, path: &str, token: Option<&str>, body: &[u8]) -> Said {
-    match path {
-        "/v1.0/oauth2/accessToken" => {
-            let Some(Credentials { app_key, app_secret }) = read(body) else {
-                return Said::New(400, "Missingbody", "body is mandatory for this action");
+fn new_family(state: &mut State, call: &Call<'_>) -> Said {
+    let inner = call.path.strip_prefix("/v1.0/").unwrap_or_default();
+    let api = match (call.method.as_str(), inner) {
+        ("POST", "oauth2/accessToken") => return app_tokens::new(state, call),
+        ("POST", "oauth2/userAccessToken") => return user_tokens::redeem(state, call),
+        ("POST", "oauth2/jsapiTickets") => post(None, app_tokens::new_ticket),
+        ("POST", "contact/users/search") => post(Some(scope::SEARCH), search::users),
+        ("POST", inner) => {
+            let corp_id = inner
+                .strip_prefix("oauth2/")
+                .and_then(|rest| rest.strip_suffix("/token"));
+            return match corp_id {
+                Some(corp_id) => app_tokens::newest(state, corp_id, call),
+                None => Said::Unknown,
             };
-            if app_key != state.options.app_key || app_secret != state.options.app_secret {
-                return Said::New(400, "invalidClientIdOrSecret", "无效的clientId或者clientSecret");
-            }
-            Said::Flat(json!({"accessToken": state.app_access_token(), "expireIn": LIFE_S}))
         }
-        "/v1.0/oauth2/jsapiTickets" => match token {
-            None => Said::New(
-                400,
-                "AuthenticationFailed.MissingParameter",
-                "缺少参数：x-acs-dingtalk-access-token",
-            ),
-            Some(token) if !state.accepts(token) => Said::New(400, "InvalidAuthentication", "不合法的access_token"),
-            Some(_) => {
-                let (ticket, life) = state.ticket();
-                Said::Flat(json!({"jsapiTicket": ticket, "expireIn": life}))
-            }
-        },
-        _ => Said::Unknown,
-    }
-}
-
-fn old_family(state: &mut State, path: &str, asked: &Asked, body: &[u8]) -> Said {
-    if path == "/gettoken" {
-        let right = asked.appkey.as_ref() == Some(&state.options.app_key)
-            && asked.appsecret.as_ref() == Some(&state.options.app_secret);
-        if !right {
-            return Said::Refused(40096, "不合法的appKey或appSecret");
+        ("GET", inner) => {
+            return match inner.strip_prefix("contact/users/") {
+                Some(who) if !who.is_empty() => user_tokens::contact_user(state, who, call),
+                _ => Said::Unknown,
+            };
         }
-        return Said::Flat(json!({"access_token": state.app_access_token(), "expires_in": LIFE_S}));
-    }
-    match asked.access_token.as_deref() {
-        None | Some("") => return Said::Gate(40000, "access_token is blank".to_owned()),
-        Some(token) if !state.accepts(token) => return Said::Gate(40014, "不合法的access_token".to_owned()),
-        Some(_) => {}
-    }
-    match path {
-        "/get_jsapi_ticket" => {
-            let (ticket, life) = state.ticket();
-            Said::Flat(json!({"ticket": ticket, "expires_in": life}))
-        }
-        "/topapi/v2/user/getuserinfo" => match read::<ByCode>(body).and_then(|asked| asked.code) {
-            None => Said::Refused(41026, "missing tmp_auth_code"),
-            Some(code) => match state.spend(&code) {
-                None => Said::Refused(40078, "不存在的临时授权码"),
-                // Whoever left since the code was given is found out at user/get.
-                Some(userid) => {
-                    let person = state.company.people.get(&userid);
-                    Said::Result(json!({
-                        "userid": userid, "unionid": person.map(|person| &person.unionid),
-                        "name": person.map(|person| &person.name), "device_id": "sim", "sys": false, "sys_level": 0,
-                    }))
-                }
-            },
-        },
-        "/topapi/v2/user/get" => match read::<ByUser>(body).and_then(|asked| asked.userid) {
-            None => Said::Refused(400_002, "参数错误"),
-            Some(userid) => match state.company.people.get(&userid) {
-                None => Said::Refused(60121, "找不到该用户"),
-                Some(person) => Said::Result(person.shown()),
-            },
-        },
-        "/topapi/v2/department/get" => {
-            let id = read::<ByDepartment>(body).and_then(|asked| asked.dept_id);
-            match id.and_then(|id| state.company.departments.get(&id)) {
-                None => Said::Refused(60003, "部门不存在"),
-                Some(department) => {
-                    let mut shown = json!({"dept_id": department.dept_id, "name": department.name, "order": 0});
-                    if let (Some(parent), Some(fields)) = (department.parent_id, shown.as_object_mut()) {
-                        fields.insert("parent_id".to_owned(), json!(parent));
-                    }
-                    Said::Result(shown)
-                }
-            }
-        }
-        "/topapi/v2/department/listsub" => {
-            let id = read::<ByDepartment>(body).and_then(|asked| asked.dept_id).unwrap_or(1);
-            let below = state
-                .company
-                .departments
-                .values()
-                .filter(|department| department.parent_id == Some(id));
-            Said::Result(
-                below
-                    .map(|department| {
-                        json!({
-                            "dept_id": department.dept_id, "name": department.name, "parent_id": id,
-                        })
-                    })
-                    .collect(),
-            )
-        }
-        _ => Said::Unknown,
-    }
-}
-
-fn read<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
-    serde_json::from_slice(body).ok()
-}
-
-/// Gives an answer the form of its family.
-fn wire(path: &str, said: Said) -> HttpResponse {
-    let request_id = || Uuid::new_v4().simple().to_string();
-    let topapi = path.starts_with("/topapi/");
-    let new = path.starts_with("/v1.0/");
-    let (status, mut body) = match said {
-        Said::Flat(payload) if new => return HttpResponse::Ok().json(payload),
-        Said::Flat(mut payload) => {
-            if let Some(fields) = payload.as_object_mut() {
-                fields.insert("errcode".to_owned(), json!(0));
-                fields.insert("errmsg".to_owned(), json!("ok"));
-            }
-            (200, payload)
-        }
-        Said::Result(result) => (200, json!({"errcode": 0, "errmsg": "ok", "result": result})),
-        Said::Refused(code, text) => (200, json!({"errcode": code, "errmsg": text})),
-        Said::Gate(code, text) if topapi => (
-            200,
-            json!({
-                "errcode": 88, "sub_code": code.to_string(), "sub_msg": text,
-                "errmsg": format!("ding talk error[subcode={code},submsg={text}]"),
-            }),
-        ),
-        Said::Gate(code, text) => (200, json!({"errcode": code, "errmsg": text})),
-        Said::New(status, code, text) => (
-            status,
-            json!({"code": code, "message": text, "requestid": request_id()}),
-        ),
-        Said::Unknown if topapi => (
-            200,
-            json!({"errcode": 22, "errmsg": "Invalid method", "sub_msg": "不合法ApiName"}),
-        ),
-        Said::Unknown => (200, json!({"errcode": 404, "errmsg": "请求的URI地址不存在"})),
+        _ => return Said::Unknown,
     };
-    if topapi && let Some(fields) = body.as_object_mut() {
-        fields.insert("request_id".to_owned(), json!(request_id()));
+    let Some(token) = call.header_token else {
+        return app_tokens::header_missing();
+    };
+    let Some(app) = state.grants.app(token, state.now()) else {
+        return app_tokens::bad_token();
+    };
+    if let Some(scope) = api.scope.filter(|scope| !state.may(app, scope)) {
+        return Said::Forbidden(state.app_key(app).to_owned(), scope);
     }
-    // The platform escapes slashes.
-    let text = body.to_string().replace('/', "\\/");
-    HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::OK))
-        .content_type("application/json")
-        .body(text)
+    (api.answers)(state, app, call)
 }

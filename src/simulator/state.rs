@@ -1,173 +1,130 @@
-//! What the simulated platform remembers: codes, tokens, tickets, faults and calls.
+//! Everything that the simulated platform knows at a moment.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde::Deserialize;
-use uuid::Uuid;
+use actix_web::web::Data;
 
-use super::Options;
+use super::apps::{App, MicroApp, VisibleRange};
+use super::change::{Change, Events, Unchanged};
 use super::company::Company;
+use super::grants::{AppIndex, Grants};
+use super::person::{Person, View};
+use super::scans::Scans;
+use super::scope;
+use super::traffic::Traffic;
+use crate::clock::Clock;
 
-/// Life of app access tokens and tickets, in seconds.
-pub(super) const LIFE_S: i64 = 7200;
-/// A ticket ends at this age, however often it was prolonged.
-const TICKET_CAP_S: i64 = 86_400;
-/// Life of an auth code, in seconds.
-const CODE_S: i64 = 300;
+/// The state as all handlers hold it.
+pub(super) type Shared = Data<Mutex<State>>;
 
-/// Everything that changes.
+/// The state, for as long as an answer is made.
+pub(super) fn lock(state: &Shared) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What changes while it runs.
 pub(super) struct State {
-    pub(super) options: Options,
+    pub(super) corp_id: String,
+    pub(super) apps: Vec<App>,
+    /// Registered callback addresses; none means any.
+    pub(super) redirect_uris: Vec<String>,
+    /// Base URL, known once it listens.
+    pub(super) base: String,
+    pub(super) clock: Clock,
     pub(super) company: Company,
-    codes: HashMap<String, (String, i64)>,
-    token: Option<(String, i64)>,
-    ticket: Option<Ticket>,
-    faults: Vec<Fault>,
-    pub(super) calls: BTreeMap<String, u64>,
-}
-
-struct Ticket {
-    text: String,
-    over_at: i64,
-    made_at: i64,
-}
-
-/// A fault to be shown on a path.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct Fault {
-    /// The path, or `*`.
-    pub(super) path: String,
-    /// What happens.
-    pub(super) kind: Kind,
-    /// How often; for ever if absent.
-    times: Option<u32>,
-    /// For `delay`.
-    #[serde(default)]
-    pub(super) delay_ms: u64,
-}
-
-/// What can go wrong (dingtalk-api, section 15).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Kind {
-    SystemBusy,
-    AppQps,
-    IpNotAllowed,
-    BadToken,
-    Html,
-    Http500,
-    Delay,
-    /// The call is done, and the connection breaks before its answer.
-    ResetAfter,
+    pub(super) events: Events,
+    pub(super) grants: Grants,
+    pub(super) scans: Scans,
+    pub(super) traffic: Traffic,
 }
 
 impl State {
-    pub(super) fn new(options: Options) -> Self {
+    /// The first of `apps` is the default one.
+    pub(super) fn new(corp_id: String, apps: Vec<MicroApp>, visible: &[i64], company: Company, clock: Clock) -> Self {
+        let range = VisibleRange::of(visible);
+        let apps: Vec<App> = apps
+            .into_iter()
+            .map(|credentials| App {
+                credentials,
+                range: range.clone(),
+                withheld: BTreeSet::new(),
+            })
+            .collect();
         Self {
-            company: Company::new(options.people),
-            options,
-            codes: HashMap::new(),
-            token: None,
-            ticket: None,
-            faults: Vec::new(),
-            calls: BTreeMap::new(),
+            corp_id,
+            redirect_uris: Vec::new(),
+            base: String::new(),
+            clock,
+            company,
+            events: Events::default(),
+            grants: Grants::new(apps.len()),
+            scans: Scans::default(),
+            traffic: Traffic::default(),
+            apps,
         }
     }
 
-    fn now(&self) -> i64 {
-        self.options.clock.unix_seconds()
+    /// Seconds since 1970.
+    pub(super) fn now(&self) -> i64 {
+        self.clock.unix_seconds()
     }
 
-    /// A new auth code of an existing person.
-    pub(super) fn auth_code(&mut self, userid: &str) -> Option<String> {
-        self.company.people.get(userid)?;
-        let code = random();
-        let over_at = self.now() + CODE_S;
-        self.codes.insert(code.clone(), (userid.to_owned(), over_at));
-        Some(code)
+    /// The key of an app.
+    pub(super) fn app_key(&self, app: AppIndex) -> &str {
+        self.apps.get(app).map_or("", |app| &app.credentials.app_key)
     }
 
-    /// Spends a code: whose it is, once.
-    pub(super) fn spend(&mut self, code: &str) -> Option<String> {
-        let now = self.now();
-        self.codes
-            .remove(code)
-            .filter(|(_, over_at)| *over_at > now)
-            .map(|(userid, _)| userid)
+    /// The key of the app that is meant where none is named.
+    pub(super) fn default_app_key(&self) -> &str {
+        self.app_key(0)
     }
 
-    /// The app access token: the same while it lives, its life begun anew.
-    pub(super) fn app_access_token(&mut self) -> String {
-        let now = self.now();
-        let text = self
-            .token
-            .take()
-            .filter(|(_, over_at)| *over_at > now)
-            .map_or_else(random, |(text, _)| text);
-        self.token = Some((text.clone(), now + LIFE_S));
-        text
-    }
-
-    /// Whether `text` is the living app access token.
-    pub(super) fn accepts(&self, text: &str) -> bool {
-        self.token
-            .as_ref()
-            .is_some_and(|(token, over_at)| token == text && *over_at > self.now())
-    }
-
-    /// Ends the app access token.
-    pub(super) fn invalidate_token(&mut self) {
-        self.token = None;
-    }
-
-    /// The jsapi ticket: the same while it lives, prolonged up to a day of age; with the seconds that it has.
-    pub(super) fn ticket(&mut self) -> (String, i64) {
-        let now = self.now();
-        let living = self.ticket.take().filter(|ticket| ticket.over_at > now);
-        let (text, made_at) = living.map_or_else(|| (random(), now), |ticket| (ticket.text, ticket.made_at));
-        let over_at = (now + LIFE_S).min(made_at + TICKET_CAP_S);
-        self.ticket = Some(Ticket {
-            text: text.clone(),
-            over_at,
-            made_at,
-        });
-        (text, over_at - now)
-    }
-
-    /// The living ticket, if there is one.
-    pub(super) fn living_ticket(&self) -> Option<&str> {
-        self.ticket
-            .as_ref()
-            .filter(|ticket| ticket.over_at > self.now())
-            .map(|ticket| ticket.text.as_str())
-    }
-
-    /// Shows a fault from now on.
-    pub(super) fn add_fault(&mut self, fault: Fault) {
-        self.faults.push(fault);
-    }
-
-    /// Ends all faults.
-    pub(super) fn clear_faults(&mut self) {
-        self.faults.clear();
-    }
-
-    /// Counts a call; the fault that it meets, if any.
-    pub(super) fn call(&mut self, path: &str) -> Option<Fault> {
-        *self.calls.entry(path.to_owned()).or_default() += 1;
-        let fault = self
-            .faults
-            .iter_mut()
-            .find(|fault| fault.path == path || fault.path == "*")?;
-        if let Some(times) = &mut fault.times {
-            *times = times.saturating_sub(1);
+    /// The app of a key, or the default one.
+    pub(super) fn app_index(&self, app_key: Option<&str>) -> Option<AppIndex> {
+        match app_key {
+            None => Some(0),
+            Some(key) => self.apps.iter().position(|app| app.credentials.app_key == key),
         }
-        let met = fault.clone();
-        self.faults.retain(|fault| fault.times != Some(0));
-        Some(met)
     }
-}
 
-fn random() -> String {
-    Uuid::new_v4().simple().to_string()
+    /// The app that these credentials are of.
+    pub(super) fn authenticated(&self, app_key: &str, app_secret: &str) -> Option<AppIndex> {
+        self.apps
+            .iter()
+            .position(|app| app.credentials.app_key == app_key && app.credentials.app_secret == app_secret)
+    }
+
+    pub(super) fn may(&self, app: AppIndex, scope: &str) -> bool {
+        self.apps.get(app).is_some_and(|app| app.may(scope))
+    }
+
+    /// Whether the app sees the person.
+    pub(super) fn sees(&self, app: AppIndex, person: &Person) -> bool {
+        self.apps
+            .get(app)
+            .is_some_and(|app| app.range.holds_person(person, &self.company))
+    }
+
+    /// Whether the app sees the department.
+    pub(super) fn sees_department(&self, app: AppIndex, dept_id: i64) -> bool {
+        self.apps
+            .get(app)
+            .is_some_and(|app| app.range.holds_department(dept_id, &self.company))
+    }
+
+    /// What the app may read of a person.
+    pub(super) fn view(&self, app: AppIndex) -> View<'_> {
+        View {
+            base: &self.base,
+            mobile: self.may(app, scope::FIELD_MOBILE),
+            email: self.may(app, scope::FIELD_EMAIL),
+        }
+    }
+
+    /// Changes the company: whatever wants to hear of changes listens here.
+    pub(super) fn change(&mut self, change: Change) -> Result<(), Unchanged> {
+        let now_ms = self.clock.unix_millis();
+        self.events.make(change, &mut self.company, now_ms)
+    }
 }

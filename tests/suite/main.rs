@@ -11,3 +11,4 @@ mod house;
 mod login;
 mod platform;
 mod session;
+mod simulator;

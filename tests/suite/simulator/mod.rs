@@ -1,0 +1,8 @@
+//! The simulated DingTalk is as ungenerous as the real one.
+
+mod address_book;
+mod browser_login;
+mod changes;
+mod faults;
+mod platform;
+mod tokens;
