@@ -92,7 +92,7 @@ pub async fn start(
         database.clone(),
         cache.clone(),
         dingtalk.clone(),
-        directory,
+        directory.clone(),
         tokens.clone(),
         jsapi.clone(),
         settings.limits.rejected_codes_per_minute,
@@ -100,6 +100,7 @@ pub async fn start(
     let stop = CancellationToken::new();
     tokio::spawn(clients.clone().follow(stop.clone()));
     tokio::spawn(tokens.clone().follow(stop.clone()));
+    tokio::spawn(directory.departments.follow(stop.clone()));
     tokio::spawn(tokens.deliveries().clone().run(stop.clone()));
     tokio::spawn(async move { dingtalk.warm_up().await });
 

@@ -1,5 +1,6 @@
 //! The address book of the platform: who redeems a code, people and departments.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -64,6 +65,9 @@ pub struct ContactUser {
     /// Their positions by department; one may be marked as the main one.
     #[serde(default, deserialize_with = "lenient::list")]
     pub dept_position_list: Vec<DepartmentPosition>,
+    /// When they were asked for: whatever happened later may be missing here.
+    #[serde(skip)]
+    pub as_of: DateTime<Utc>,
 }
 
 impl ContactUser {

@@ -39,6 +39,7 @@ pub struct DingTalk {
 }
 
 struct Inner {
+    clock: Clock,
     contacts: Contacts,
     apps: BTreeMap<String, App>,
 }
@@ -91,7 +92,7 @@ impl DingTalk {
         };
         let apps = apps.iter().map(app).collect::<Result<_, _>>()?;
         Ok(Self {
-            inner: Arc::new(Inner { contacts, apps }),
+            inner: Arc::new(Inner { clock, contacts, apps }),
         })
     }
 
@@ -109,7 +110,9 @@ impl DingTalk {
     /// # Errors
     /// [`DingTalkError`].
     pub async fn employee_profile(&self, app: &str, userid: &UserId) -> Result<ContactUser, DingTalkError> {
-        self.inner.contacts.user(self.caller(app)?, userid).await
+        let as_of = self.inner.clock.now();
+        let contact = self.inner.contacts.user(self.caller(app)?, userid).await?;
+        Ok(ContactUser { as_of, ..contact })
     }
 
     /// Reads a department (`topapi/v2/department/get`).
@@ -146,7 +149,12 @@ impl DingTalk {
         id: DepartmentId,
         cursor: u64,
     ) -> Result<MembersPage, DingTalkError> {
-        self.inner.contacts.members(self.caller(app)?, id, cursor).await
+        let as_of = self.inner.clock.now();
+        let mut page = self.inner.contacts.members(self.caller(app)?, id, cursor).await?;
+        for contact in &mut page.list {
+            contact.as_of = as_of;
+        }
+        Ok(page)
     }
 
     /// What of the company the app may see (`auth/scopes`).

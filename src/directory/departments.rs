@@ -1,9 +1,13 @@
 //! The departments of the company: known from our table, learned from DingTalk one by one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::DbErr;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use super::department;
 use super::text::bounded;
@@ -11,11 +15,18 @@ use super::tree::{self, Node, Place, Tree};
 use crate::clock::Clock;
 use crate::database::{self, Database};
 use crate::dingtalk::DingTalk;
+use crate::dingtalk::contacts::ContactDepartment;
 use crate::dingtalk::ids::DepartmentId;
 use crate::error::Error;
 
 /// The deepest chain that is followed up at the platform.
 const MAX_DEPTH: usize = 64;
+
+/// How often it is looked for what other instances have stored.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How often a transaction that lost a deadlock is run again.
+const TRIES: usize = 4;
 
 /// The departments of one company. Clones share everything.
 #[derive(Clone)]
@@ -75,37 +86,29 @@ impl Departments {
         if unknown.is_empty() {
             return;
         }
-        let mut grown = (*tree).clone();
-        let mut learned = BTreeSet::new();
+        let mut told = BTreeMap::new();
         for id in unknown {
-            let mut next = Some(id);
-            for _ in 0..MAX_DEPTH {
-                let Some(id) = next.filter(|id| !grown.contains(*id)) else {
-                    break;
-                };
-                match self.0.dingtalk.department(app, DepartmentId(id)).await {
-                    Ok(department) => {
-                        let parent_id = department.parent_id.map(|parent| parent.0);
-                        grown.insert(
-                            id,
-                            Node {
-                                name: bounded(department.name, 255),
-                                parent_id,
-                            },
-                        );
-                        learned.insert(id);
-                        next = parent_id.or((id != tree::ROOT).then_some(tree::ROOT));
-                    }
-                    Err(cause) => {
-                        tracing::warn!(department = id, %cause, "the department cannot be read from DingTalk");
-                        break;
-                    }
-                }
-            }
+            self.ask_upwards(app, Some(id), &tree, &mut told).await;
         }
-        if let Err(cause) = self.keep(&grown, &learned).await {
+        if let Err(cause) = self.write(&told, &[]).await {
             tracing::warn!(%cause, "departments cannot be stored; they are read again at the next login");
         }
+    }
+
+    /// Stores a department as it was just read, with those of its ancestors that are not known; answers whether
+    /// anything changed.
+    pub(super) async fn keep(&self, app: &str, department: ContactDepartment) -> Result<bool, Error> {
+        let id = department.id.0;
+        let node = node(department);
+        let above = above(id, &node);
+        let mut told = BTreeMap::from([(id, node)]);
+        self.ask_upwards(app, above, &self.tree(), &mut told).await;
+        self.write(&told, &[]).await
+    }
+
+    /// Forgets a department; answers whether it was known.
+    pub(super) async fn forget(&self, id: i64) -> Result<bool, Error> {
+        self.write(&BTreeMap::new(), &[id]).await
     }
 
     /// Reads the departments again.
@@ -113,47 +116,154 @@ impl Departments {
     /// # Errors
     /// The database's.
     pub async fn reload(&self) -> Result<(), DbErr> {
-        let mut tree = Tree::default();
-        for row in department::all(self.0.database.reader(), &self.0.corp_id).await? {
-            tree.insert(
-                row.id,
-                Node {
-                    name: row.name,
-                    parent_id: row.parent_id,
-                },
-            );
-        }
-        *self.0.tree.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(tree);
+        let rows = department::all(self.0.database.reader(), &self.0.corp_id).await?;
+        self.show(&rows);
         Ok(())
     }
 
-    async fn keep(&self, grown: &Tree, learned: &BTreeSet<i64>) -> Result<(), Error> {
-        let now = self.0.clock.now();
-        let rows = learned.iter().map(|id| {
-            let place = grown.place(*id);
-            department::Model {
-                corp_id: self.0.corp_id.clone(),
-                id: *id,
-                name: place.name.unwrap_or_default(),
-                parent_id: grown.parent_of(*id),
-                root_id: place.branch.map_or(*id, |branch| branch.id),
-                path: bounded(
-                    place
-                        .path
-                        .iter()
-                        .fold("/".to_owned(), |path, up| format!("{path}{}/", up.id)),
-                    1024,
-                ),
-                updated_at: now,
+    /// Follows what other instances store, until told to stop.
+    pub async fn follow(self, stop: CancellationToken) {
+        let mut seen = None;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = sleep(LOOK_EVERY) => {}
             }
-        });
-        let rows = rows.collect();
+            // The version first: what is stored between the two reads is read again.
+            let look = async {
+                let version = department::version(self.0.database.reader(), &self.0.corp_id).await?;
+                if seen != Some(version) {
+                    self.reload().await?;
+                }
+                Ok(version)
+            };
+            match database::within_limit(look).await {
+                Ok(version) => seen = Some(version),
+                Err(cause) => tracing::debug!(%cause, "departments of other instances cannot be read yet"),
+            }
+        }
+    }
+
+    /// Asks for a department and its ancestors up to one that is known.
+    async fn ask_upwards(&self, app: &str, mut next: Option<i64>, tree: &Tree, told: &mut BTreeMap<i64, Node>) {
+        for _ in 0..MAX_DEPTH {
+            let Some(id) = next.filter(|id| !tree.contains(*id) && !told.contains_key(id)) else {
+                return;
+            };
+            match self.0.dingtalk.department(app, DepartmentId(id)).await {
+                Ok(department) => {
+                    let node = node(department);
+                    next = above(id, &node);
+                    told.insert(id, node);
+                }
+                Err(cause) => {
+                    tracing::warn!(department = id, %cause, "the department cannot be read from DingTalk");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Stores what was told and what is gone, and with it the branch and path of every department that depends on it.
+    /// Answers whether anything changed.
+    pub(super) async fn write(&self, told: &BTreeMap<i64, Node>, gone: &[i64]) -> Result<bool, Error> {
         database::within_limit(async {
-            let transaction = self.0.database.begin().await?;
-            department::upsert(&transaction, rows).await?;
-            transaction.commit().await?;
-            self.reload().await
+            let mut tries = 1;
+            loop {
+                match self.transaction(told, gone).await {
+                    Err(cause) if database::is_conflict(&cause) && tries < TRIES => tries += 1,
+                    outcome => return outcome,
+                }
+            }
         })
         .await
     }
+
+    async fn transaction(&self, told: &BTreeMap<i64, Node>, gone: &[i64]) -> Result<bool, DbErr> {
+        let house = &*self.0;
+        let transaction = house.database.begin().await?;
+        let stored = department::lock_all(&transaction, &house.corp_id).await?;
+        let known: HashMap<i64, &department::Model> = stored.iter().map(|row| (row.id, row)).collect();
+        let mut tree = grown(&stored);
+        for (id, node) in told {
+            // A name that the platform does not give is hidden from us, and stays.
+            let name = match known.get(id) {
+                Some(row) if node.name.is_empty() => row.name.clone(),
+                _ => node.name.clone(),
+            };
+            tree.insert(*id, Node { name, ..node.clone() });
+        }
+        for id in gone {
+            tree.remove(*id);
+        }
+        // Later than every other change, so that whoever looks for changes sees this one.
+        let last = stored.iter().map(|row| row.updated_at).max();
+        let now = last.map_or(house.clock.now(), |last| {
+            house.clock.now().max(last + TimeDelta::milliseconds(1))
+        });
+        let rows: Vec<department::Model> = tree
+            .ids()
+            .map(|id| {
+                let updated_at = known.get(&id).map_or(now, |row| row.updated_at);
+                self.row(&tree, id, updated_at)
+            })
+            .filter(|row| known.get(&row.id) != Some(&row))
+            .map(|row| department::Model { updated_at: now, ..row })
+            .collect();
+        let gone: Vec<i64> = gone.iter().copied().filter(|id| known.contains_key(id)).collect();
+        if rows.is_empty() && gone.is_empty() {
+            return Ok(false);
+        }
+        department::upsert(&transaction, rows).await?;
+        department::delete(&transaction, &house.corp_id, &gone).await?;
+        let rows = department::all(&transaction, &house.corp_id).await?;
+        transaction.commit().await?;
+        self.show(&rows);
+        Ok(true)
+    }
+
+    fn row(&self, tree: &Tree, id: i64, updated_at: DateTime<Utc>) -> department::Model {
+        let place = tree.place(id);
+        let path = place
+            .path
+            .iter()
+            .fold("/".to_owned(), |path, up| format!("{path}{}/", up.id));
+        department::Model {
+            corp_id: self.0.corp_id.clone(),
+            id,
+            name: place.name.unwrap_or_default(),
+            parent_id: tree.parent_of(id),
+            root_id: place.branch.map_or(id, |branch| branch.id),
+            path: bounded(path, 1024),
+            updated_at,
+        }
+    }
+
+    fn show(&self, rows: &[department::Model]) {
+        *self.0.tree.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(grown(rows));
+    }
+}
+
+fn grown(rows: &[department::Model]) -> Tree {
+    let mut tree = Tree::default();
+    for row in rows {
+        let node = Node {
+            name: row.name.clone(),
+            parent_id: row.parent_id,
+        };
+        tree.insert(row.id, node);
+    }
+    tree
+}
+
+fn node(department: ContactDepartment) -> Node {
+    Node {
+        name: bounded(department.name, 255),
+        parent_id: department.parent_id.map(|parent| parent.0),
+    }
+}
+
+/// The department above: for one without a parent that is not the root, the root.
+fn above(id: i64, node: &Node) -> Option<i64> {
+    node.parent_id.or((id != tree::ROOT).then_some(tree::ROOT))
 }

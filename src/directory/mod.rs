@@ -1,11 +1,14 @@
 //! Who works here, and where: employees, departments, memberships and roles.
 
 pub mod admission;
+mod change;
 pub mod department;
 pub mod departments;
 pub mod employee;
 pub mod membership;
+mod plan;
 pub mod profile;
+pub mod reread;
 pub mod role;
 pub mod role_grant;
 pub mod roles;
@@ -23,6 +26,7 @@ use crate::error::Error;
 use admission::Admission;
 use departments::Departments;
 use employee::Employee;
+use reread::Rereading;
 use roles::Roles;
 use roster::Roster;
 use standing::Standing;
@@ -39,6 +43,8 @@ pub struct Directory {
     pub standing: Standing,
     /// What people may do.
     pub roles: Roles,
+    /// What has become of somebody or something.
+    pub reread: Rereading,
 }
 
 impl Directory {
@@ -53,7 +59,7 @@ impl Directory {
         admins: Vec<String>,
         clock: Clock,
     ) -> anyhow::Result<Self> {
-        let departments = Departments::open(database.clone(), dingtalk, corp_id.clone(), clock.clone()).await?;
+        let departments = Departments::open(database.clone(), dingtalk.clone(), corp_id.clone(), clock.clone()).await?;
         let roster = Arc::new(Roster {
             database,
             corp_id,
@@ -61,6 +67,7 @@ impl Directory {
             clock,
         });
         Ok(Self {
+            reread: Rereading::new(Arc::clone(&roster), dingtalk, departments.clone()),
             departments,
             admission: Admission::new(Arc::clone(&roster)),
             standing: Standing::new(Arc::clone(&roster)),

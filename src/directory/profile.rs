@@ -1,6 +1,8 @@
 //! What DingTalk says of an employee.
 
-use super::membership::Membership;
+use chrono::{DateTime, Utc};
+
+use super::membership::ToldMembership;
 use super::text::bounded;
 use crate::dingtalk::contacts::{AuthCodeUser, ContactUser};
 
@@ -21,7 +23,9 @@ pub struct Profile {
     /// Job title, or nothing.
     pub position: String,
     /// Departments in DingTalk's order.
-    pub memberships: Vec<Membership>,
+    pub memberships: Vec<ToldMembership>,
+    /// When DingTalk was asked: whatever happened later may be missing here.
+    pub as_of: DateTime<Utc>,
 }
 
 impl Profile {
@@ -41,13 +45,13 @@ impl Profile {
 impl From<ContactUser> for Profile {
     fn from(contact: ContactUser) -> Self {
         let main = contact.main_department();
-        let mut memberships: Vec<Membership> = Vec::new();
+        let mut memberships: Vec<ToldMembership> = Vec::new();
         for id in contact.dept_id_list.iter().copied().take(MAX_DEPARTMENTS) {
             if memberships.iter().all(|known| known.department_id != id.0) {
-                memberships.push(Membership {
+                memberships.push(ToldMembership {
                     department_id: id.0,
-                    main: main == Some(id),
-                    leader: contact.leads(id),
+                    main: Some(main == Some(id)),
+                    leader: Some(contact.leads(id)),
                 });
             }
         }
@@ -58,6 +62,7 @@ impl From<ContactUser> for Profile {
             avatar: bounded(contact.avatar.unwrap_or_default(), 1024),
             position: bounded(contact.title.unwrap_or_default(), 255),
             memberships,
+            as_of: contact.as_of,
         }
     }
 }

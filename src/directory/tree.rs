@@ -48,6 +48,16 @@ impl Tree {
         self.0.insert(id, node);
     }
 
+    /// Forgets a department.
+    pub fn remove(&mut self, id: i64) {
+        self.0.remove(&id);
+    }
+
+    /// Every department known.
+    pub fn ids(&self) -> impl Iterator<Item = i64> {
+        self.0.keys().copied()
+    }
+
     /// Whether the department is known.
     #[must_use]
     pub fn contains(&self, id: i64) -> bool {

@@ -2,8 +2,12 @@
 
 use chrono::TimeDelta;
 use dingtalk_sso::app::{self, Running};
+use dingtalk_sso::cache::Cache;
 use dingtalk_sso::clock::Clock;
 use dingtalk_sso::config::{Purpose, Settings};
+use dingtalk_sso::database::Database;
+use dingtalk_sso::dingtalk::DingTalk;
+use dingtalk_sso::directory::Directory;
 use dingtalk_sso::simulator::{Options, Simulator};
 use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
@@ -17,10 +21,18 @@ pub(crate) const PAGE: &str = "https://page.example/app";
 pub(crate) struct Harness {
     pub(crate) clock: Clock,
     env: Vec<(String, String)>,
+    settings: Settings,
     simulator: Simulator,
     running: Running,
     client: reqwest::Client,
     _folder: TempDir,
+}
+
+/// What another instance works with.
+pub(crate) struct Elsewhere {
+    pub(crate) database: Database,
+    pub(crate) dingtalk: DingTalk,
+    pub(crate) directory: Directory,
 }
 
 /// A status with its body.
@@ -118,6 +130,7 @@ impl Harness {
         Self {
             clock,
             env,
+            settings,
             simulator,
             running,
             client,
@@ -130,6 +143,29 @@ impl Harness {
         self.clock.advance(TimeDelta::seconds(seconds));
     }
 
+    /// Another instance's directory, over the same database and platform.
+    pub(crate) async fn elsewhere(&self) -> Elsewhere {
+        let settings = &self.settings;
+        let database = Database::open(&settings.database).await.expect("the database");
+        let cache = Cache::open(&settings.cache, self.clock.clone())
+            .await
+            .expect("the cache");
+        let dingtalk =
+            DingTalk::new(&settings.dingtalk, &settings.apps, cache, self.clock.clone()).expect("the platform");
+        let directory = Directory::open(
+            database.clone(),
+            dingtalk.clone(),
+            settings.dingtalk.corp_id.clone(),
+            Vec::new(),
+            self.clock.clone(),
+        );
+        Elsewhere {
+            directory: directory.await.expect("the directory"),
+            database,
+            dingtalk,
+        }
+    }
+
     /// Does something to the simulated company.
     pub(crate) async fn company(&self, path: &str, body: Value) -> Value {
         let response = self
@@ -139,6 +175,12 @@ impl Harness {
             .send()
             .await;
         response.expect("the simulator").json().await.unwrap_or(Value::Null)
+    }
+
+    /// Has the platform work as it should again.
+    pub(crate) async fn no_more_faults(&self) {
+        let request = self.client.delete(format!("{}/_/faults", self.simulator.url()));
+        request.send().await.expect("the simulator");
     }
 
     /// How often the platform was asked for `path`.

@@ -6,6 +6,7 @@
     reason = "a test that cannot go on says why and ends"
 )]
 
+mod directory;
 mod harness;
 mod house;
 mod login;

@@ -1,0 +1,174 @@
+//! Reads one employee or department from DingTalk again, and stores what has become of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::DbErr;
+
+use super::change::Change;
+use super::departments::Departments;
+use super::employee;
+use super::plan::Plan;
+use super::profile::Profile;
+use super::roster::Roster;
+use crate::config::app::DEFAULT_APP;
+use crate::database;
+use crate::dingtalk::DingTalk;
+use crate::dingtalk::error::DingTalkError;
+use crate::dingtalk::ids::{DepartmentId, UserId};
+use crate::error::Error;
+use crate::tokens;
+
+/// The platform's code for a member who is not one of the company.
+const NO_SUCH_USER: &str = "60121";
+/// The platform's code for a department that is not there.
+const NO_SUCH_DEPARTMENT: &str = "60003";
+/// When to ask a platform again that did not answer.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
+/// How often a transaction that lost a deadlock is run again.
+const TRIES: usize = 4;
+
+/// What has become of the object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reread {
+    /// Nothing, or nothing that may be told: it is outside the app's visible range.
+    Unchanged,
+    /// It is new or different.
+    Changed,
+    /// The employee left: marked so, and every session of theirs is ended in the database. Whoever holds the tokens
+    /// calls all instances to look.
+    Left,
+    /// The employee had left and is back with the same record and roles.
+    Returned,
+    /// The department is no more.
+    Gone,
+}
+
+/// Reads single objects again. Clones share everything.
+#[derive(Clone)]
+pub struct Rereading {
+    roster: Arc<Roster>,
+    dingtalk: DingTalk,
+    departments: Departments,
+}
+
+impl Rereading {
+    pub(super) fn new(roster: Arc<Roster>, dingtalk: DingTalk, departments: Departments) -> Self {
+        Self {
+            roster,
+            dingtalk,
+            departments,
+        }
+    }
+
+    /// Reads an employee again (`topapi/v2/user/get`). One whom the platform knows no more is marked left, and their
+    /// sessions end in the same transaction. One outside the visible range has not left: nothing changes.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] for a text that is no userid; [`Error::DingTalkUnavailable`],
+    /// [`Error::DingTalkAccessToken`] or [`Error::ProfileUnavailable`] when the platform does not tell, and
+    /// [`Error::Unavailable`] when the database is away: then nothing has changed.
+    pub async fn employee(&self, userid: &str) -> Result<Reread, Error> {
+        let userid = UserId::new(userid).map_err(|fault| Error::InvalidRequest(fault.to_string()))?;
+        match self.dingtalk.employee_profile(DEFAULT_APP, &userid).await {
+            Ok(contact) => {
+                let profile = Profile::from(contact);
+                self.departments
+                    .learn(
+                        DEFAULT_APP,
+                        profile.memberships.iter().map(|membership| membership.department_id),
+                    )
+                    .await;
+                repeated(|| self.store(&profile)).await
+            }
+            Err(DingTalkError::NotFound { code, .. }) if code == NO_SUCH_USER => {
+                repeated(|| self.mark_left(userid.as_str())).await
+            }
+            Err(cause @ DingTalkError::OutsideRange { .. }) => {
+                tracing::warn!(userid = userid.as_str(), %cause, "an employee cannot be read again and stays as they are");
+                Ok(Reread::Unchanged)
+            }
+            Err(cause) => Err(unreadable(cause)),
+        }
+    }
+
+    /// Reads a department again (`topapi/v2/department/get`), and whatever ancestors of it are not known. Where it
+    /// moved, everything below it moves along; one that the platform knows no more is forgotten.
+    ///
+    /// # Errors
+    /// As for [`Self::employee`].
+    pub async fn department(&self, id: i64) -> Result<Reread, Error> {
+        match self.dingtalk.department(DEFAULT_APP, DepartmentId(id)).await {
+            Ok(department) => {
+                let changed = self.departments.keep(DEFAULT_APP, department).await?;
+                Ok(if changed { Reread::Changed } else { Reread::Unchanged })
+            }
+            Err(DingTalkError::NotFound { code, .. }) if code == NO_SUCH_DEPARTMENT => {
+                let known = self.departments.forget(id).await?;
+                Ok(if known { Reread::Gone } else { Reread::Unchanged })
+            }
+            Err(cause @ DingTalkError::OutsideRange { .. }) => {
+                tracing::warn!(department = id, %cause, "a department cannot be read again and stays as it is");
+                Ok(Reread::Unchanged)
+            }
+            Err(cause) => Err(unreadable(cause)),
+        }
+    }
+
+    async fn store(&self, profile: &Profile) -> Result<Reread, DbErr> {
+        let roster = &*self.roster;
+        let transaction = roster.database.begin().await?;
+        let plan = Plan::make(&transaction, &roster.corp_id, std::slice::from_ref(profile)).await?;
+        let reread = match plan.changes.first().map(|changed| &changed.change) {
+            None => Reread::Unchanged,
+            Some(Change::Returned) => Reread::Returned,
+            Some(_) => Reread::Changed,
+        };
+        plan.write(&transaction, &roster.corp_id, roster.clock.now()).await?;
+        transaction.commit().await?;
+        Ok(reread)
+    }
+
+    async fn mark_left(&self, userid: &str) -> Result<Reread, DbErr> {
+        let roster = &*self.roster;
+        let now = roster.clock.now();
+        let transaction = roster.database.begin().await?;
+        // The row first: a login that is under way has it locked, and its session is seen below.
+        let rows = employee::lock(&transaction, &roster.corp_id, &[userid.to_owned()]).await?;
+        let Some(row) = rows.first().filter(|row| row.left_at.is_none()) else {
+            return Ok(Reread::Unchanged);
+        };
+        employee::set_left(&transaction, &[row.id], Some(now), now).await?;
+        tokens::end_subject(&transaction, &row.id.to_string(), now).await?;
+        transaction.commit().await?;
+        tracing::info!(userid, "an employee has left");
+        Ok(Reread::Left)
+    }
+}
+
+/// Runs a transaction, and again when it lost a deadlock.
+async fn repeated<T, F: Future<Output = Result<T, DbErr>>>(work: impl Fn() -> F) -> Result<T, Error> {
+    database::within_limit(async {
+        let mut tries = 1;
+        loop {
+            match work().await {
+                Err(cause) if database::is_conflict(&cause) && tries < TRIES => tries += 1,
+                outcome => return outcome,
+            }
+        }
+    })
+    .await
+}
+
+/// What a caller learns where the platform does not tell.
+fn unreadable(cause: DingTalkError) -> Error {
+    match cause {
+        DingTalkError::AppToken { .. } | DingTalkError::Permission { .. } => Error::DingTalkAccessToken(cause.into()),
+        DingTalkError::Throttled { .. } | DingTalkError::Unavailable { .. } => Error::DingTalkUnavailable {
+            retry_after: RETRY_AFTER,
+            code_reusable: false,
+            cause: cause.into(),
+        },
+        cause => Error::ProfileUnavailable(cause.into()),
+    }
+}
