@@ -131,11 +131,14 @@ impl Envelopes {
     /// Seals `text` for `owner`.
     #[must_use]
     pub fn seal(&self, text: &str, owner: &str, timestamp: String) -> Sealed {
-        let mut random = rand::rng().sample_iter(Alphanumeric).map(char::from);
         // Text, as the platform's own: there are libraries that read the whole of it as UTF-8.
-        let filler: String = random.by_ref().take(RANDOM).collect();
-        let nonce: String = random.take(RANDOM).collect();
-        let encrypt = self.encrypt(text, owner, &filler);
+        self.sign(self.encrypt(text, owner, &random()), timestamp)
+    }
+
+    /// Signs what is sealed already.
+    #[must_use]
+    pub fn sign(&self, encrypt: String, timestamp: String) -> Sealed {
+        let nonce = random();
         Sealed {
             signature: self.signature(&timestamp, &nonce, &encrypt),
             timestamp,
@@ -166,6 +169,11 @@ impl Envelopes {
             hex
         })
     }
+}
+
+fn random() -> String {
+    let letters = rand::rng().sample_iter(Alphanumeric).take(RANDOM);
+    letters.map(char::from).collect()
 }
 
 fn first(key: &[u8; KEY]) -> &[u8] {
@@ -284,7 +292,7 @@ mod tests {
             "=",
             "success",
             "YvkvaGe4hQxd3VxRmEty0dVlnCOAqwf56xwTRHDHoOU=",
-            &sealed.encrypt.split_at(60).0,
+            sealed.encrypt.split_at(60).0,
         ] {
             assert_eq!(keys.open(&resigned(damaged)), Err(NotOurs::Key), "{damaged}");
         }
@@ -292,13 +300,16 @@ mod tests {
             envelopes("4g5j64qlyl3zvetqxz5jiocdr586fn2zvjpa8zls3ij", "dingsnotzck6pm5veliw").open(&sealed),
             Err(NotOurs::Key)
         );
-        assert_eq!(envelopes(HAND_TYPED, "dingsnotzck6pm5veli").open(&sealed), Err(NotOurs::Owner));
+        assert_eq!(
+            envelopes(HAND_TYPED, "dingsnotzck6pm5veli").open(&sealed),
+            Err(NotOurs::Owner)
+        );
         assert_eq!(envelopes(HAND_TYPED, "").open(&sealed), Err(NotOurs::Owner));
     }
 
     #[test]
     fn a_key_of_another_length_is_refused() {
-        for wrong in ["", "short", &HAND_TYPED[1..], &format!("{HAND_TYPED}45")] {
+        for wrong in ["", "short", HAND_TYPED.split_at(1).1, &format!("{HAND_TYPED}45")] {
             let made = Envelopes::new("t".into(), &wrong.into(), Vec::new());
             assert_eq!(made.err(), Some(InvalidKey), "{wrong}");
         }

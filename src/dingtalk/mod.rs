@@ -1,6 +1,7 @@
 //! The platform's API, one method a call.
 
 mod attempts;
+pub mod callback;
 mod caller;
 pub mod contacts;
 pub mod envelope;
@@ -10,6 +11,7 @@ mod keeper;
 pub mod kept;
 mod lenient;
 mod refusal;
+pub mod stream;
 mod tickets;
 mod transport;
 
@@ -23,12 +25,14 @@ use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::config;
 
+use callback::{Callbacks, FailedCallbacks, Registration};
 use caller::Caller;
 use contacts::{AuthCodeUser, AuthScopes, ContactDepartment, ContactUser, Contacts, MembersPage};
 use error::DingTalkError;
 use ids::{AuthCode, DepartmentId, UserId};
 use keeper::Keeper;
 use kept::{JsapiTicket, JsapiTicketKind};
+use stream::{Connection, Gateway};
 use tickets::Source;
 use transport::Transport;
 
@@ -41,6 +45,7 @@ pub struct DingTalk {
 struct Inner {
     clock: Clock,
     contacts: Contacts,
+    callbacks: Callbacks,
     apps: BTreeMap<String, App>,
 }
 
@@ -48,6 +53,7 @@ struct Inner {
 struct App {
     caller: Caller,
     jsapi_ticket: Keeper<JsapiTicketKind>,
+    gateway: Gateway,
 }
 
 impl std::fmt::Debug for DingTalk {
@@ -75,6 +81,7 @@ impl DingTalk {
     ) -> anyhow::Result<Self> {
         let transport = Transport::new(settings.timeout).context("no HTTP client can be made; CA certificates?")?;
         let contacts = Contacts::new(&settings.oapi_url).context("dingtalk.oapi_url")?;
+        let callbacks = Callbacks::new(&settings.oapi_url).context("dingtalk.oapi_url")?;
         let app = |(name, app): (&String, &config::app::App)| {
             let source = Source {
                 settings,
@@ -88,11 +95,22 @@ impl DingTalk {
                 source.app_access_token().context("dingtalk.api_url")?,
             );
             let jsapi_ticket = source.jsapi_ticket(&caller).context("dingtalk.api_url")?;
-            anyhow::Ok((name.clone(), App { caller, jsapi_ticket }))
+            let gateway = Gateway::new(transport.clone(), &settings.api_url, app).context("dingtalk.api_url")?;
+            let app = App {
+                caller,
+                jsapi_ticket,
+                gateway,
+            };
+            anyhow::Ok((name.clone(), app))
         };
         let apps = apps.iter().map(app).collect::<Result<_, _>>()?;
         Ok(Self {
-            inner: Arc::new(Inner { clock, contacts, apps }),
+            inner: Arc::new(Inner {
+                clock,
+                contacts,
+                callbacks,
+                apps,
+            }),
         })
     }
 
@@ -192,6 +210,55 @@ impl DingTalk {
         if let Ok(app) = self.app(app) {
             app.jsapi_ticket.reject(ticket);
         }
+    }
+
+    /// Registers a callback for the company (`call_back/register_call_back`). The platform posts a check to its
+    /// address meanwhile.
+    ///
+    /// # Errors
+    /// [`DingTalkError`].
+    pub async fn register_callback(&self, app: &str, registration: &Registration) -> Result<(), DingTalkError> {
+        self.inner.callbacks.register(self.caller(app)?, registration).await
+    }
+
+    /// Puts another callback in the place of the registered one (`call_back/update_call_back`).
+    ///
+    /// # Errors
+    /// [`DingTalkError`].
+    pub async fn update_callback(&self, app: &str, registration: &Registration) -> Result<(), DingTalkError> {
+        self.inner.callbacks.update(self.caller(app)?, registration).await
+    }
+
+    /// The registered callback (`call_back/get_call_back`), if there is one.
+    ///
+    /// # Errors
+    /// [`DingTalkError`].
+    pub async fn callback(&self, app: &str) -> Result<Option<Registration>, DingTalkError> {
+        self.inner.callbacks.show(self.caller(app)?).await
+    }
+
+    /// Removes the registered callback (`call_back/delete_call_back`).
+    ///
+    /// # Errors
+    /// [`DingTalkError`].
+    pub async fn remove_callback(&self, app: &str) -> Result<(), DingTalkError> {
+        self.inner.callbacks.remove(self.caller(app)?).await
+    }
+
+    /// Callbacks that nobody took (`call_back/get_call_back_failed_result`). The platform forgets what it answers.
+    ///
+    /// # Errors
+    /// [`DingTalkError`].
+    pub async fn failed_callbacks(&self, app: &str) -> Result<FailedCallbacks, DingTalkError> {
+        self.inner.callbacks.failed(self.caller(app)?).await
+    }
+
+    /// Opens a connection to all events of the app (`gateway/connections/open`).
+    ///
+    /// # Errors
+    /// [`DingTalkError`].
+    pub async fn connect_stream(&self, app: &str) -> Result<Connection, DingTalkError> {
+        self.app(app)?.gateway.connect().await
     }
 
     /// Fetches token and ticket of every app, so that nobody has to wait for them. Failures are only logged.
