@@ -23,6 +23,9 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// A piece of work that takes longer is given up: the server is there, but does not answer.
 pub const WORK_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How often a transaction that lost a deadlock is run.
+const MOST_RUNS: usize = 4;
+
 /// The advisory lock that a change of the schema holds; any number that nobody else uses.
 const SCHEMA_LOCK: &str = "7305914225";
 
@@ -266,6 +269,23 @@ pub fn fault(error: DbErr) -> Error {
     } else {
         Error::Internal(error.into())
     }
+}
+
+/// Runs a transaction within the time limit, and again when it lost a deadlock to another.
+///
+/// # Errors
+/// As for [`within_limit`].
+pub async fn repeated<T, F: Future<Output = Result<T, DbErr>>>(transaction: impl Fn() -> F) -> Result<T, Error> {
+    within_limit(async {
+        let mut runs = 1;
+        loop {
+            match transaction().await {
+                Err(cause) if is_conflict(&cause) && runs < MOST_RUNS => runs += 1,
+                outcome => return outcome,
+            }
+        }
+    })
+    .await
 }
 
 /// Gives work with the database its time limit.

@@ -10,7 +10,7 @@
 //! | 10 | app |
 //! | 9 | openapi |
 //! | 8 | authorize |
-//! | 7 | login |
+//! | 7 | events, login |
 //! | 6 | directory, jsapi |
 //! | 5 | dingtalk, health |
 //! | 4 | tokens |
@@ -29,6 +29,7 @@ pub mod database;
 pub mod dingtalk;
 pub mod directory;
 pub mod error;
+pub mod events;
 pub mod health;
 pub mod http;
 pub mod jsapi;

@@ -3,7 +3,7 @@
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use crate::{health, jsapi, login, tokens};
+use crate::{events, health, jsapi, login, tokens};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -14,6 +14,7 @@ use crate::{health, jsapi, login, tokens};
         login::http::refresh,
         login::http::log_out,
         jsapi::http::config,
+        events::http::receive,
         tokens::http::jwks,
         tokens::http::openid_configuration,
         tokens::http::oauth_authorization_server,

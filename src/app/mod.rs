@@ -11,6 +11,8 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer, get, web};
 use anyhow::Context as _;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +26,7 @@ use crate::database::Database;
 use crate::dingtalk::DingTalk;
 use crate::directory::Directory;
 use crate::error::Error;
+use crate::events::{self, Events, Foundations};
 use crate::health::{self, Health};
 use crate::http::{self, TrustedProxies};
 use crate::jsapi::{self, Jsapi};
@@ -42,6 +45,7 @@ pub struct Running {
     server: JoinHandle<std::io::Result<()>>,
     handle: ServerHandle,
     stop: CancellationToken,
+    events: JoinHandle<()>,
     database: Database,
 }
 
@@ -79,14 +83,17 @@ pub async fn start(
         clock.clone(),
     )
     .await?;
-    let directory = Directory::open(
-        database.clone(),
-        dingtalk.clone(),
-        settings.dingtalk.corp_id.clone(),
-        settings.admin.userids.clone(),
-        clock.clone(),
-    )
-    .await?;
+    let directory = open_directory(settings, &database, &dingtalk, &clock).await?;
+    let foundations = Foundations {
+        database: database.clone(),
+        cache: cache.clone(),
+        dingtalk: dingtalk.clone(),
+        directory: directory.clone(),
+        tokens: tokens.clone(),
+        ask_for_sync: Arc::new(ask_for_sync),
+        clock: clock.clone(),
+    };
+    let events = Events::new(settings, foundations)?;
     let jsapi = Jsapi::new(settings, dingtalk.clone(), clock);
     let login = Login::new(
         database.clone(),
@@ -97,12 +104,10 @@ pub async fn start(
         jsapi.clone(),
         settings.limits.rejected_codes_per_minute,
     );
+    let callbacks = events::http::routes(events.callbacks());
+    let notes = events.notes();
     let stop = CancellationToken::new();
-    tokio::spawn(clients.clone().follow(stop.clone()));
-    tokio::spawn(tokens.clone().follow(stop.clone()));
-    tokio::spawn(directory.departments.follow(stop.clone()));
-    tokio::spawn(tokens.deliveries().clone().run(stop.clone()));
-    tokio::spawn(async move { dingtalk.warm_up().await });
+    let events = in_background(&clients, &tokens, dingtalk, events, &stop);
 
     let metrics = telemetry::count();
     let login = login::http::routes(login);
@@ -111,13 +116,10 @@ pub async fn start(
     let health = health::routes(Health {
         database: database.clone(),
         cache,
+        notes,
     });
     let proxies = Data::new(TrustedProxies(settings.http.trusted_proxies.clone().into()));
-    let origins: Arc<[String]> = settings
-        .apps
-        .values()
-        .flat_map(|app| app.allowed_origins.iter().map(url::Origin::ascii_serialization))
-        .collect();
+    let origins = origins(settings);
     let mut server = HttpServer::new(move || {
         let app = App::new()
             .app_data(proxies.clone())
@@ -127,6 +129,7 @@ pub async fn start(
             .configure(login.clone())
             .configure(jsapi.clone())
             .configure(tokens.clone())
+            .configure(callbacks.clone())
             .configure(health.clone())
             .configure(pages::routes)
             .service(show_metrics)
@@ -154,8 +157,55 @@ pub async fn start(
         server: tokio::spawn(server),
         handle,
         stop,
+        events,
         database,
     })
+}
+
+async fn open_directory(
+    settings: &Settings,
+    database: &Database,
+    dingtalk: &DingTalk,
+    clock: &Clock,
+) -> anyhow::Result<Directory> {
+    Directory::open(
+        database.clone(),
+        dingtalk.clone(),
+        settings.dingtalk.corp_id.clone(),
+        settings.admin.userids.clone(),
+        clock.clone(),
+    )
+    .await
+}
+
+/// The origins of every app's pages.
+fn origins(settings: &Settings) -> Arc<[String]> {
+    settings
+        .apps
+        .values()
+        .flat_map(|app| app.allowed_origins.iter().map(url::Origin::ascii_serialization))
+        .collect()
+}
+
+/// Starts what goes on beside the requests; answers the one that is waited for when the service stops.
+fn in_background(
+    clients: &Clients,
+    tokens: &Tokens,
+    dingtalk: DingTalk,
+    events: Events,
+    stop: &CancellationToken,
+) -> JoinHandle<()> {
+    tokio::spawn(clients.clone().follow(stop.clone()));
+    tokio::spawn(tokens.clone().follow(stop.clone()));
+    tokio::spawn(tokens.deliveries().clone().run(stop.clone()));
+    tokio::spawn(async move { dingtalk.warm_up().await });
+    tokio::spawn(events.run(stop.clone()))
+}
+
+/// What happens when an event says that everything has to be read again.
+fn ask_for_sync() -> BoxFuture<'static, Result<(), Error>> {
+    tracing::warn!("the whole directory is to be read again: run `dingtalk-sso sync`");
+    std::future::ready(Ok(())).boxed()
 }
 
 impl Running {
@@ -178,6 +228,8 @@ impl Running {
     pub async fn stop(self) {
         self.stop.cancel();
         self.handle.stop(true).await;
+        // What is being worked off is done before the database goes.
+        let _ = self.events.await;
         self.database.close().await;
     }
 }
