@@ -1,5 +1,6 @@
 //! The commands of the one binary, and their exit codes: 0 done, 1 failed, 2 wrong usage or settings.
 
+mod callback;
 mod demo;
 mod employee;
 mod migrate;
@@ -45,6 +46,8 @@ enum Command {
     Employee(employee::Employee),
     /// Roles and who holds them.
     Role(role::Role),
+    /// Where `DingTalk` posts events to, by its old registration API, and what it could not deliver.
+    Callback(callback::Callback),
     /// Prints the `OpenAPI` document.
     Openapi,
 }
@@ -75,6 +78,7 @@ pub async fn run() -> ExitCode {
         Command::CheckConfig => settings(config, Purpose::Serve).map(|_| say("The settings are in order.")),
         Command::Employee(employee) => employee.run(config).await,
         Command::Role(role) => role.run(config).await,
+        Command::Callback(callback) => callback.run(config).await,
         Command::Openapi => openapi::document().to_pretty_json().map(say).map_err(Failure::from),
     };
     match outcome {
