@@ -1,5 +1,8 @@
 //! Brings a simulator, a database of its own and the whole service; its methods are what a user does.
 
+use std::net::SocketAddr;
+use std::process::{Output, Stdio};
+
 use chrono::TimeDelta;
 use dingtalk_sso::app::{self, Running};
 use dingtalk_sso::cache::Cache;
@@ -9,6 +12,7 @@ use dingtalk_sso::database::Database;
 use dingtalk_sso::dingtalk::DingTalk;
 use dingtalk_sso::directory::Directory;
 use dingtalk_sso::simulator::{Options, Simulator};
+use reqwest::Method;
 use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -23,7 +27,8 @@ pub(crate) struct Harness {
     env: Vec<(String, String)>,
     settings: Settings,
     simulator: Simulator,
-    running: Running,
+    address: SocketAddr,
+    running: Option<Running>,
     client: reqwest::Client,
     _folder: TempDir,
 }
@@ -60,6 +65,11 @@ impl Answer {
 )]
 fn given(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// Whether instances see one another's cache, and may share a database.
+pub(crate) fn is_for_several_instances() -> bool {
+    given("TEST_DATABASE_URL").is_some() && given("TEST_CACHE_URL").is_some()
 }
 
 /// An empty database: a file of its own, or a new one on the given server.
@@ -132,7 +142,8 @@ impl Harness {
             env,
             settings,
             simulator,
-            running,
+            address: running.address,
+            running: Some(running),
             client,
             _folder: folder,
         }
@@ -164,6 +175,36 @@ impl Harness {
             database,
             dingtalk,
         }
+    }
+
+    /// Starts another instance over the same database, cache and platform.
+    pub(crate) async fn another(&self) -> Running {
+        let running = app::start(&self.settings, self.clock.clone(), false, None).await;
+        running.expect("another instance")
+    }
+
+    /// Stops the service; the platform goes on.
+    pub(crate) async fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop().await;
+        }
+    }
+
+    /// Host and port of the service.
+    pub(crate) fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Where the service is.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Asks a control path of the platform in any way.
+    pub(crate) async fn control(&self, method: Method, path: &str, body: &Value) -> Value {
+        let url = format!("{}/_/{path}", self.simulator.url());
+        let response = self.client.request(method, url).json(body).send().await;
+        response.expect("the simulator").json().await.unwrap_or(Value::Null)
     }
 
     /// Does something to the simulated company.
@@ -204,14 +245,14 @@ impl Harness {
     }
 
     pub(crate) async fn post_text(&self, path: &str, body: String) -> Answer {
-        let url = format!("http://{}{path}", self.running.address);
+        let url = format!("http://{}{path}", self.address);
         answer(self.client.post(url).body(body)).await
     }
 
     pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {
         answer(
             self.client
-                .get(format!("http://{}{path}", self.running.address))
+                .get(format!("http://{}{path}", self.address))
                 .bearer_auth(token),
         )
         .await
@@ -238,7 +279,7 @@ impl Harness {
     pub(crate) async fn log_out(&self, token: &str) -> Answer {
         answer(
             self.client
-                .post(format!("http://{}/v1/logout", self.running.address))
+                .post(format!("http://{}/v1/logout", self.address))
                 .bearer_auth(token),
         )
         .await
@@ -246,18 +287,40 @@ impl Harness {
 
     /// Runs a command of the binary beside the service, as an administrator does.
     pub(crate) async fn command(&self, arguments: &[&str]) -> String {
-        let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_dingtalk-sso"))
-            .args(arguments)
-            .envs(self.env.iter().map(|(name, value)| (name, value)))
-            .output()
-            .await
-            .expect("the binary");
+        let output = self.run(arguments).await;
         assert!(
             output.status.success(),
             "{arguments:?}: {}",
             String::from_utf8_lossy(&output.stderr)
         );
         String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Runs a command that fails; answers what it complains of.
+    pub(crate) async fn command_fails(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments).await;
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+
+    async fn run(&self, arguments: &[&str]) -> Output {
+        tokio::process::Command::new(env!("CARGO_BIN_EXE_dingtalk-sso"))
+            .args(arguments)
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .output()
+            .await
+            .expect("the binary")
+    }
+
+    /// Starts the binary as a process of its own, which ends with its handle.
+    pub(crate) fn serve(&self) -> tokio::process::Child {
+        tokio::process::Command::new(env!("CARGO_BIN_EXE_dingtalk-sso"))
+            .arg("serve")
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the binary")
     }
 }
 

@@ -7,6 +7,7 @@
 )]
 
 mod directory;
+mod events;
 mod harness;
 mod house;
 mod login;
