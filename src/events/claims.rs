@@ -120,6 +120,11 @@ impl Claims {
         if event_object::give_back(&transaction, &self.corp_id, &claim.object, claim.lease, now + pause).await? {
             event::note_failure(&transaction, events, fault).await?;
             event::settle(&transaction, given_up, State::Failed, now).await?;
+            // What came during the attempt does not wait for a failure that it knows nothing of.
+            let last = events.last().copied().unwrap_or_default();
+            if event::waits_after(&transaction, &self.corp_id, &claim.object, last).await? {
+                event_object::hasten(&transaction, &self.corp_id, &claim.object, now).await?;
+            }
             self.strike_if_done(&transaction, &claim.object).await?;
             transaction.commit().await?;
         }

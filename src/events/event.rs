@@ -130,7 +130,20 @@ pub(super) async fn waiting(
         .await
 }
 
-/// The object of these events was read after they came.
+/// Whether something waits for an object that came after the event of an id.
+pub(super) async fn waits_after(
+    db: &impl ConnectionTrait,
+    corp_id: &str,
+    object: &str,
+    id: i64,
+) -> Result<bool, DbErr> {
+    let later = Entity::find()
+        .filter(of_object(corp_id, object, State::Waiting))
+        .filter(Column::Id.gt(id));
+    Ok(later.one(db).await?.is_some())
+}
+
+/// Notes what became of events.
 pub(super) async fn settle(
     db: &impl ConnectionTrait,
     ids: &[i64],

@@ -33,8 +33,9 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Puts objects on the list. One that is there already keeps its moment, and is locked until the transaction ends:
-/// whoever takes it off meanwhile sees the events that came with it.
+/// Puts objects on the list, due at once: one that waits after a failed attempt too, for who knows what has happened
+/// since. One that is there already is locked until the transaction ends: whoever takes it off meanwhile sees the
+/// events that came with it.
 pub(super) async fn enlist(
     db: &impl ConnectionTrait,
     corp_id: &str,
@@ -49,11 +50,10 @@ pub(super) async fn enlist(
             lease: Set(None),
             leased_until: Set(None),
         });
-        let unchanged = Expr::col((Entity, Column::DueAt));
         Entity::insert_many(rows)
             .on_conflict(
                 OnConflict::columns([Column::CorpId, Column::Object])
-                    .value(Column::DueAt, unchanged)
+                    .update_column(Column::DueAt)
                     .to_owned(),
             )
             .exec_without_returning(db)
@@ -121,6 +121,22 @@ pub(super) async fn give_back(
         .exec(db)
         .await?;
     Ok(given.rows_affected == 1)
+}
+
+/// An object is due at once, whoever works on it.
+pub(super) async fn hasten(
+    db: &impl ConnectionTrait,
+    corp_id: &str,
+    object: &str,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::DueAt, Expr::value(now))
+        .filter(Column::CorpId.eq(corp_id))
+        .filter(Column::Object.eq(object))
+        .exec(db)
+        .await?;
+    Ok(())
 }
 
 /// Takes an object off the list: nothing waits for it.

@@ -71,7 +71,7 @@ impl Worker {
             }
         }
         // What is not done then goes to whoever is there when its claim has ended.
-        let _ = timeout(DRAIN, attempts.join_all()).await;
+        let _ = timeout(DRAIN, async { while attempts.join_next().await.is_some() {} }).await;
     }
 
     async fn attempt(self, claim: Claim) {
