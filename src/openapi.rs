@@ -3,7 +3,7 @@
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use crate::{events, health, jsapi, login, tokens};
+use crate::{directory, events, health, jsapi, login, tokens};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -14,6 +14,10 @@ use crate::{events, health, jsapi, login, tokens};
         login::http::refresh,
         login::http::log_out,
         jsapi::http::config,
+        directory::http::list_departments,
+        directory::http::show_department,
+        directory::http::list_employees,
+        directory::http::show_employee,
         events::http::receive,
         tokens::http::jwks,
         tokens::http::openid_configuration,

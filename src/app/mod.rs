@@ -11,8 +11,6 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer, get, web};
 use anyhow::Context as _;
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -24,7 +22,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::database::Database;
 use crate::dingtalk::DingTalk;
-use crate::directory::Directory;
+use crate::directory::{self, Directory};
 use crate::error::Error;
 use crate::events::{self, Events, Foundations};
 use crate::health::{self, Health};
@@ -83,14 +81,13 @@ pub async fn start(
         clock.clone(),
     )
     .await?;
-    let directory = open_directory(settings, &database, &dingtalk, &clock).await?;
+    let directory = Directory::open(settings, database.clone(), dingtalk.clone(), clock.clone()).await?;
     let foundations = Foundations {
         database: database.clone(),
         cache: cache.clone(),
         dingtalk: dingtalk.clone(),
         directory: directory.clone(),
         tokens: tokens.clone(),
-        ask_for_sync: Arc::new(ask_for_sync),
         clock: clock.clone(),
     };
     let events = Events::new(settings, foundations)?;
@@ -107,10 +104,11 @@ pub async fn start(
     let callbacks = events::http::routes(events.callbacks());
     let notes = events.notes();
     let stop = CancellationToken::new();
-    let events = in_background(&clients, &tokens, dingtalk, events, &stop);
+    let events = in_background(&clients, &tokens, &directory, dingtalk, events, &stop);
 
     let metrics = telemetry::count();
     let login = login::http::routes(login);
+    let directory = directory::http::routes(directory);
     let jsapi = jsapi::http::routes(jsapi);
     let tokens = tokens::http::routes(tokens);
     let health = health::routes(Health {
@@ -127,6 +125,7 @@ pub async fn start(
             .wrap(from_fn(http::around))
             .wrap(cors(Arc::clone(&origins)))
             .configure(login.clone())
+            .configure(directory.clone())
             .configure(jsapi.clone())
             .configure(tokens.clone())
             .configure(callbacks.clone())
@@ -162,22 +161,6 @@ pub async fn start(
     })
 }
 
-async fn open_directory(
-    settings: &Settings,
-    database: &Database,
-    dingtalk: &DingTalk,
-    clock: &Clock,
-) -> anyhow::Result<Directory> {
-    Directory::open(
-        database.clone(),
-        dingtalk.clone(),
-        settings.dingtalk.corp_id.clone(),
-        settings.admin.userids.clone(),
-        clock.clone(),
-    )
-    .await
-}
-
 /// The origins of every app's pages.
 fn origins(settings: &Settings) -> Arc<[String]> {
     settings
@@ -191,21 +174,18 @@ fn origins(settings: &Settings) -> Arc<[String]> {
 fn in_background(
     clients: &Clients,
     tokens: &Tokens,
+    directory: &Directory,
     dingtalk: DingTalk,
     events: Events,
     stop: &CancellationToken,
 ) -> JoinHandle<()> {
     tokio::spawn(clients.clone().follow(stop.clone()));
     tokio::spawn(tokens.clone().follow(stop.clone()));
+    tokio::spawn(directory.departments.clone().follow(stop.clone()));
+    tokio::spawn(directory.sync.clone().follow(stop.clone()));
     tokio::spawn(tokens.deliveries().clone().run(stop.clone()));
     tokio::spawn(async move { dingtalk.warm_up().await });
     tokio::spawn(events.run(stop.clone()))
-}
-
-/// What happens when an event says that everything has to be read again.
-fn ask_for_sync() -> BoxFuture<'static, Result<(), Error>> {
-    tracing::warn!("the whole directory is to be read again: run `dingtalk-sso sync`");
-    std::future::ready(Ok(())).boxed()
 }
 
 impl Running {

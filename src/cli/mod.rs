@@ -8,6 +8,7 @@ mod output;
 mod role;
 mod serve;
 mod simulate;
+mod sync;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -42,6 +43,8 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Reads the settings and names every fault at once.
     CheckConfig,
+    /// Brings the directory in line with `DingTalk`, or shows what earlier syncs did.
+    Sync(sync::Sync),
     /// An employee: show, disable, enable, sign out.
     Employee(employee::Employee),
     /// Roles and who holds them.
@@ -76,6 +79,7 @@ pub async fn run() -> ExitCode {
         Command::Simulate(simulate) => simulate.run().await,
         Command::Migrate(migrate) => migrate.run(config).await,
         Command::CheckConfig => settings(config, Purpose::Serve).map(|_| say("The settings are in order.")),
+        Command::Sync(sync) => Box::pin(sync.run(config)).await,
         Command::Employee(employee) => employee.run(config).await,
         Command::Role(role) => role.run(config).await,
         Command::Callback(callback) => callback.run(config).await,

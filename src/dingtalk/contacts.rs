@@ -62,6 +62,15 @@ pub struct ContactUser {
     /// Where they lead.
     #[serde(default, deserialize_with = "lenient::list")]
     pub leader_in_dept: Vec<Leadership>,
+    /// Whether they lead the department of whose members this is a page.
+    #[serde(default, deserialize_with = "lenient::flag")]
+    pub leader: Option<bool>,
+    /// Whether they administer the company, in whole or in part.
+    #[serde(default, deserialize_with = "lenient::flag")]
+    pub admin: Option<bool>,
+    /// Their labels (角色); pages of members do not carry them.
+    #[serde(default, deserialize_with = "lenient::list")]
+    pub role_list: Vec<Label>,
     /// Their positions by department; one may be marked as the main one.
     #[serde(default, deserialize_with = "lenient::list")]
     pub dept_position_list: Vec<DepartmentPosition>,
@@ -102,6 +111,14 @@ pub struct Leadership {
     /// Whether they lead it.
     #[serde(default, deserialize_with = "lenient::flag")]
     pub leader: Option<bool>,
+}
+
+/// A label (角色) of the company.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Label {
+    /// Its name.
+    #[serde(default, deserialize_with = "lenient::words")]
+    pub name: String,
 }
 
 /// Somebody's position in a department.

@@ -51,14 +51,14 @@ impl Admission {
         profiles: &[Profile],
     ) -> Result<HashMap<String, Employee>, AdmitError> {
         let roster = &*self.0;
-        let plan = Plan::make(transaction, &roster.corp_id, profiles)
+        let plan = Plan::locked(transaction, roster, profiles)
             .await
             .map_err(AdmitError::Update)?;
         let now = roster.clock.now();
-        plan.insert(transaction, &roster.corp_id, now)
+        plan.insert(transaction, roster, now)
             .await
             .map_err(AdmitError::Insert)?;
-        let rows = plan.update(transaction, &roster.corp_id, now).await;
+        let rows = plan.update(transaction, roster, now).await;
         let rows = rows.map_err(AdmitError::Update)?;
         let employees = roster.complete(transaction, rows).await.map_err(AdmitError::Update)?;
         Ok(employees

@@ -28,6 +28,50 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often a transaction that lost a deadlock is run again.
 const TRIES: usize = 4;
 
+/// What DingTalk tells of a department.
+pub(super) struct Told {
+    pub(super) node: Node,
+    /// When it was asked.
+    pub(super) as_of: DateTime<Utc>,
+}
+
+/// What was written, or would be.
+#[derive(Default)]
+pub(super) struct Written {
+    pub(super) changed: Vec<DepartmentChange>,
+    pub(super) gone: Vec<i64>,
+    /// Stored anew after DingTalk was asked, and told of differently: to be asked again.
+    pub(super) overtaken: Vec<i64>,
+}
+
+/// A department that is new or different.
+pub(super) struct DepartmentChange {
+    pub(super) id: i64,
+    pub(super) name: String,
+    /// What differs; none where it is new.
+    pub(super) fields: Option<Vec<&'static str>>,
+}
+
+impl DepartmentChange {
+    fn new(former: Option<&department::Model>, row: &department::Model) -> Self {
+        let fields = former.map(|former| {
+            let columns = [
+                ("name", former.name == row.name),
+                ("parent", former.parent_id == row.parent_id),
+                ("branch", former.root_id == row.root_id),
+                ("path", former.path == row.path),
+            ];
+            let differing = columns.into_iter().filter(|(_, same)| !same);
+            differing.map(|(column, _)| column).collect()
+        });
+        Self {
+            id: row.id,
+            name: row.name.clone(),
+            fields,
+        }
+    }
+}
+
 /// The departments of one company. Clones share everything.
 #[derive(Clone)]
 pub struct Departments(Arc<House>);
@@ -95,19 +139,23 @@ impl Departments {
         }
     }
 
-    /// Stores a department as it was just read, with those of its ancestors that are not known; answers whether
-    /// anything changed.
-    pub(super) async fn keep(&self, app: &str, department: ContactDepartment) -> Result<bool, Error> {
+    /// Stores a department as it was read, with those of its ancestors that are not known.
+    pub(super) async fn keep(
+        &self,
+        app: &str,
+        department: ContactDepartment,
+        as_of: DateTime<Utc>,
+    ) -> Result<Written, Error> {
         let id = department.id.0;
         let node = node(department);
         let above = above(id, &node);
-        let mut told = BTreeMap::from([(id, node)]);
+        let mut told = BTreeMap::from([(id, Told { node, as_of })]);
         self.ask_upwards(app, above, &self.tree(), &mut told).await;
         self.write(&told, &[]).await
     }
 
-    /// Forgets a department; answers whether it was known.
-    pub(super) async fn forget(&self, id: i64) -> Result<bool, Error> {
+    /// Forgets a department.
+    pub(super) async fn forget(&self, id: i64) -> Result<Written, Error> {
         self.write(&BTreeMap::new(), &[id]).await
     }
 
@@ -145,16 +193,17 @@ impl Departments {
     }
 
     /// Asks for a department and its ancestors up to one that is known.
-    async fn ask_upwards(&self, app: &str, mut next: Option<i64>, tree: &Tree, told: &mut BTreeMap<i64, Node>) {
+    async fn ask_upwards(&self, app: &str, mut next: Option<i64>, tree: &Tree, told: &mut BTreeMap<i64, Told>) {
         for _ in 0..MAX_DEPTH {
             let Some(id) = next.filter(|id| !tree.contains(*id) && !told.contains_key(id)) else {
                 return;
             };
+            let as_of = self.0.clock.now();
             match self.0.dingtalk.department(app, DepartmentId(id)).await {
                 Ok(department) => {
                     let node = node(department);
                     next = above(id, &node);
-                    told.insert(id, node);
+                    told.insert(id, Told { node, as_of });
                 }
                 Err(cause) => {
                     tracing::warn!(department = id, %cause, "the department cannot be read from DingTalk");
@@ -165,12 +214,20 @@ impl Departments {
     }
 
     /// Stores what was told and what is gone, and with it the branch and path of every department that depends on it.
-    /// Answers whether anything changed.
-    pub(super) async fn write(&self, told: &BTreeMap<i64, Node>, gone: &[i64]) -> Result<bool, Error> {
+    pub(super) async fn write(&self, told: &BTreeMap<i64, Told>, gone: &[i64]) -> Result<Written, Error> {
+        self.work(told, gone, true).await
+    }
+
+    /// Works out what writing would do.
+    pub(super) async fn compare(&self, told: &BTreeMap<i64, Told>, gone: &[i64]) -> Result<Written, Error> {
+        self.work(told, gone, false).await
+    }
+
+    async fn work(&self, told: &BTreeMap<i64, Told>, gone: &[i64], write: bool) -> Result<Written, Error> {
         database::within_limit(async {
             let mut tries = 1;
             loop {
-                match self.transaction(told, gone).await {
+                match self.transaction(told, gone, write).await {
                     Err(cause) if database::is_conflict(&cause) && tries < TRIES => tries += 1,
                     outcome => return outcome,
                 }
@@ -179,47 +236,55 @@ impl Departments {
         .await
     }
 
-    async fn transaction(&self, told: &BTreeMap<i64, Node>, gone: &[i64]) -> Result<bool, DbErr> {
+    async fn transaction(&self, told: &BTreeMap<i64, Told>, gone: &[i64], write: bool) -> Result<Written, DbErr> {
         let house = &*self.0;
         let transaction = house.database.begin().await?;
         let stored = department::lock_all(&transaction, &house.corp_id).await?;
         let known: HashMap<i64, &department::Model> = stored.iter().map(|row| (row.id, row)).collect();
         let mut tree = grown(&stored);
-        for (id, node) in told {
-            // A name that the platform does not give is hidden from us, and stays.
-            let name = match known.get(id) {
-                Some(row) if node.name.is_empty() => row.name.clone(),
-                _ => node.name.clone(),
-            };
-            tree.insert(*id, Node { name, ..node.clone() });
+        let mut written = Written::default();
+        for (id, told) in told {
+            let mut node = told.node.clone();
+            if let Some(row) = known.get(id) {
+                // A name that the platform does not give is hidden from us, and stays.
+                if node.name.is_empty() {
+                    node.name.clone_from(&row.name);
+                }
+                let differs = row.name != node.name || row.parent_id != node.parent_id;
+                if differs && row.updated_at > told.as_of {
+                    written.overtaken.push(*id);
+                    continue;
+                }
+            }
+            tree.insert(*id, node);
         }
-        for id in gone {
+        for id in gone.iter().filter(|id| known.contains_key(*id)) {
             tree.remove(*id);
+            written.gone.push(*id);
         }
         // Later than every other change, so that whoever looks for changes sees this one.
         let last = stored.iter().map(|row| row.updated_at).max();
         let now = last.map_or(house.clock.now(), |last| {
             house.clock.now().max(last + TimeDelta::milliseconds(1))
         });
-        let rows: Vec<department::Model> = tree
-            .ids()
-            .map(|id| {
-                let updated_at = known.get(&id).map_or(now, |row| row.updated_at);
-                self.row(&tree, id, updated_at)
-            })
-            .filter(|row| known.get(&row.id) != Some(&row))
-            .map(|row| department::Model { updated_at: now, ..row })
-            .collect();
-        let gone: Vec<i64> = gone.iter().copied().filter(|id| known.contains_key(id)).collect();
-        if rows.is_empty() && gone.is_empty() {
-            return Ok(false);
+        let mut rows = Vec::new();
+        for id in tree.ids() {
+            let former = known.get(&id).copied();
+            let row = self.row(&tree, id, former.map_or(now, |row| row.updated_at));
+            if former != Some(&row) {
+                written.changed.push(DepartmentChange::new(former, &row));
+                rows.push(department::Model { updated_at: now, ..row });
+            }
+        }
+        if !write || (rows.is_empty() && written.gone.is_empty()) {
+            return Ok(written);
         }
         department::upsert(&transaction, rows).await?;
-        department::delete(&transaction, &house.corp_id, &gone).await?;
+        department::delete(&transaction, &house.corp_id, &written.gone).await?;
         let rows = department::all(&transaction, &house.corp_id).await?;
         transaction.commit().await?;
         self.show(&rows);
-        Ok(true)
+        Ok(written)
     }
 
     fn row(&self, tree: &Tree, id: i64, updated_at: DateTime<Utc>) -> department::Model {
@@ -256,7 +321,7 @@ fn grown(rows: &[department::Model]) -> Tree {
     tree
 }
 
-fn node(department: ContactDepartment) -> Node {
+pub(super) fn node(department: ContactDepartment) -> Node {
     Node {
         name: bounded(department.name, 255),
         parent_id: department.parent_id.map(|parent| parent.0),

@@ -133,6 +133,39 @@ pub(super) async fn lock(
         .await
 }
 
+/// The rows of some userids.
+pub(super) async fn find_many(
+    db: &impl ConnectionTrait,
+    corp_id: &str,
+    userids: &[String],
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::CorpId.eq(corp_id))
+        .filter(Column::Userid.is_in(userids))
+        .all(db)
+        .await
+}
+
+/// Userid and name of those who have not left, by userid, from behind `after` on.
+pub(super) async fn here_after(
+    db: &impl ConnectionTrait,
+    corp_id: &str,
+    after: &str,
+    most: u64,
+) -> Result<Vec<(String, String)>, DbErr> {
+    Entity::find()
+        .select_only()
+        .columns([Column::Userid, Column::Name])
+        .filter(Column::CorpId.eq(corp_id))
+        .filter(Column::LeftAt.is_null())
+        .filter(Column::Userid.gt(after))
+        .order_by_asc(Column::Userid)
+        .limit(most)
+        .into_tuple()
+        .all(db)
+        .await
+}
+
 /// The rows of some persons, locked likewise; who left last comes first.
 pub(super) async fn lock_persons(
     transaction: &impl ConnectionTrait,

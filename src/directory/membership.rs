@@ -3,6 +3,7 @@
 use sea_orm::ActiveValue::Set;
 use sea_orm::QueryOrder as _;
 use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
 
 /// Belonging to one department.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,13 +17,16 @@ pub struct Membership {
 }
 
 /// Belonging to one department, as DingTalk tells it: a page of members says less than a member's own record.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToldMembership {
     /// DingTalk's id of the department.
+    #[serde(rename = "i")]
     pub department_id: i64,
     /// Whether it is the main one; none where nothing was said.
+    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
     pub main: Option<bool>,
     /// Whether the employee leads it; none where nothing was said.
+    #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
     pub leader: Option<bool>,
 }
 

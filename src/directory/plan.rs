@@ -1,14 +1,17 @@
 //! Works out what has to be written so that the employees stored are those that DingTalk told of, and writes it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbErr};
 
 use super::change::{Change, Changed};
 use super::employee::{self, Model};
+use super::mapped_grant;
+use super::mapping::Grant;
 use super::membership::{self, Membership};
 use super::profile::Profile;
+use super::roster::Roster;
 
 /// What has to be written.
 #[derive(Default)]
@@ -29,6 +32,10 @@ pub(super) struct Plan {
     changed: Vec<Profile>,
     /// Memberships to put in the place of those stored, by userid.
     placed: HashMap<String, Vec<Membership>>,
+    /// Mapped grants likewise.
+    granted: HashMap<String, BTreeSet<Grant>>,
+    /// Who was stored anew after the list was read that tells something else of them.
+    pub(super) overtaken: Vec<String>,
     /// The same in words.
     pub(super) changes: Vec<Changed>,
 }
@@ -36,14 +43,29 @@ pub(super) struct Plan {
 impl Plan {
     /// Compares `profiles` with what is stored, whose rows are locked until the transaction ends. No userid may come
     /// twice.
-    pub(super) async fn make(
+    pub(super) async fn locked(
         transaction: &impl ConnectionTrait,
-        corp_id: &str,
+        roster: &Roster,
         profiles: &[Profile],
     ) -> Result<Self, DbErr> {
-        let mut plan = Self::default();
-        let userids: Vec<String> = profiles.iter().map(|profile| profile.userid.clone()).collect();
-        let rows = employee::lock(transaction, corp_id, &userids).await?;
+        let told: BTreeSet<&str> = profiles.iter().map(|profile| profile.userid.as_str()).collect();
+        let rows = employee::lock(transaction, &roster.corp_id, &userids(profiles)).await?;
+        Self::make(transaction, roster, profiles, rows, &|userid| told.contains(userid)).await
+    }
+
+    /// Compares `profiles` with their rows. A record under another userid is a person's former one only if
+    /// `is_here` does not know that userid.
+    pub(super) async fn make(
+        db: &impl ConnectionTrait,
+        roster: &Roster,
+        profiles: &[Profile],
+        rows: Vec<Model>,
+        is_here: &(dyn Fn(&str) -> bool + Sync),
+    ) -> Result<Self, DbErr> {
+        let mut plan = Self {
+            userids: userids(profiles),
+            ..Self::default()
+        };
         let mut known: HashMap<String, Model> = rows.into_iter().map(|row| (row.userid.clone(), row)).collect();
         let mut matched = Vec::with_capacity(profiles.len());
         let mut strangers = Vec::new();
@@ -57,26 +79,34 @@ impl Plan {
                 None => strangers.push(profile),
             }
         }
-        let mut former = former(transaction, corp_id, &userids, &strangers).await?;
+        let mut former = former(db, roster, &strangers, is_here).await?;
         for profile in strangers {
             match profile.unionid.as_ref().and_then(|unionid| former.remove(unionid)) {
                 Some(row) => {
                     plan.renamed.push((row.id, profile.userid.clone()));
                     matched.push((profile, row));
                 }
-                None => plan.add(profile),
+                None => plan.add(roster, profile),
             }
         }
         let ids: Vec<i64> = matched.iter().map(|(_, row)| row.id).collect();
-        let mut stored: HashMap<i64, Vec<Membership>> = HashMap::new();
-        for row in membership::of_employees(transaction, &ids).await? {
-            stored.entry(row.employee_id).or_default().push(Membership::from(&row));
+        let mut memberships: HashMap<i64, Vec<Membership>> = HashMap::new();
+        for row in membership::of_employees(db, &ids).await? {
+            let own = memberships.entry(row.employee_id).or_default();
+            own.push(Membership::from(&row));
+        }
+        let mut grants: HashMap<i64, Vec<mapped_grant::Model>> = HashMap::new();
+        if !roster.mapping.is_empty() {
+            for grant in mapped_grant::of_employees(db, &ids).await? {
+                grants.entry(grant.employee_id).or_default().push(grant);
+            }
         }
         for (profile, row) in matched {
-            plan.compare(profile, &row, &stored.remove(&row.id).unwrap_or_default());
+            let memberships = memberships.remove(&row.id).unwrap_or_default();
+            let grants = grants.remove(&row.id).unwrap_or_default();
+            plan.compare(roster, profile, &row, &memberships, &grants);
             plan.rows.push(row);
         }
-        plan.userids = userids;
         Ok(plan)
     }
 
@@ -84,32 +114,32 @@ impl Plan {
     pub(super) async fn write(
         &self,
         transaction: &impl ConnectionTrait,
-        corp_id: &str,
+        roster: &Roster,
         now: DateTime<Utc>,
     ) -> Result<(), DbErr> {
-        self.insert(transaction, corp_id, now).await?;
-        self.update(transaction, corp_id, now).await.map(|_rows| ())
+        self.insert(transaction, roster, now).await?;
+        self.update(transaction, roster, now).await.map(|_rows| ())
     }
 
     /// The first half: adds whoever is new.
     pub(super) async fn insert(
         &self,
         transaction: &impl ConnectionTrait,
-        corp_id: &str,
+        roster: &Roster,
         now: DateTime<Utc>,
     ) -> Result<(), DbErr> {
         for id in &self.retired {
             // No userid of DingTalk's looks like this, so that nobody can be given it.
             employee::rename(transaction, *id, format!("left:{id}"), now).await?;
         }
-        employee::upsert(transaction, corp_id, &self.new, now).await
+        employee::upsert(transaction, &roster.corp_id, &self.new, now).await
     }
 
     /// The second half: everything else; answers the rows of everybody told of.
     pub(super) async fn update(
         &self,
         transaction: &impl ConnectionTrait,
-        corp_id: &str,
+        roster: &Roster,
         now: DateTime<Utc>,
     ) -> Result<Vec<Model>, DbErr> {
         if self.changes.is_empty() {
@@ -119,42 +149,75 @@ impl Plan {
             employee::rename(transaction, *id, userid.clone(), now).await?;
         }
         employee::set_left(transaction, &self.returned, None, now).await?;
-        employee::upsert(transaction, corp_id, &self.changed, now).await?;
-        let rows = employee::lock(transaction, corp_id, &self.userids).await?;
+        employee::upsert(transaction, &roster.corp_id, &self.changed, now).await?;
+        let rows = employee::lock(transaction, &roster.corp_id, &self.userids).await?;
         let placed = rows
             .iter()
             .filter_map(|row| Some((row.id, self.placed.get(&row.userid)?)));
-        membership::replace(transaction, corp_id, placed.collect()).await?;
+        membership::replace(transaction, &roster.corp_id, placed.collect()).await?;
+        let granted: Vec<(i64, &BTreeSet<Grant>)> = rows
+            .iter()
+            .filter_map(|row| Some((row.id, self.granted.get(&row.userid)?)))
+            .collect();
+        mapped_grant::replace(transaction, &granted).await?;
         Ok(rows)
     }
 
-    fn add(&mut self, profile: &Profile) {
+    fn add(&mut self, roster: &Roster, profile: &Profile) {
         let memberships = membership::completed(&profile.memberships, &[]);
         self.placed.insert(profile.userid.clone(), memberships);
+        let grants = roster.mapping.grants(profile, &[]);
+        if !grants.is_empty() {
+            self.granted.insert(profile.userid.clone(), grants);
+        }
         self.new.push(profile.clone());
         self.note(profile, Change::Joined);
     }
 
-    fn compare(&mut self, profile: &Profile, row: &Model, stored: &[Membership]) {
+    fn compare(
+        &mut self,
+        roster: &Roster,
+        profile: &Profile,
+        row: &Model,
+        memberships: &[Membership],
+        grants: &[mapped_grant::Model],
+    ) {
         // Whoever was read before they were found to have left is told of as they were then.
         if row.left_at.is_some_and(|left_at| profile.as_of <= left_at) {
             return;
         }
         let profile = row.complete(profile.clone());
-        let memberships = membership::completed(&profile.memberships, stored);
         let mut fields = row.differences(&profile);
         if row.userid != profile.userid {
             fields.push("userid");
         }
-        if memberships != stored {
+        let told = membership::completed(&profile.memberships, memberships);
+        let moved = told != memberships;
+        if moved {
             fields.push("departments");
-            self.placed.insert(profile.userid.clone(), memberships);
+        }
+        let brought = roster.mapping.grants(&profile, grants);
+        let held = grants.iter().map(|grant| (grant.role.clone(), grant.source)).collect();
+        let regranted = !roster.mapping.is_empty() && brought != held;
+        if regranted {
+            fields.push("roles");
+        }
+        if fields.is_empty() && row.left_at.is_none() {
+            return;
+        }
+        if !profile.whole && row.updated_at > profile.as_of {
+            self.overtaken.push(profile.userid);
+            return;
+        }
+        if moved {
+            self.placed.insert(profile.userid.clone(), told);
+        }
+        if regranted {
+            self.granted.insert(profile.userid.clone(), brought);
         }
         if row.left_at.is_some() {
             self.returned.push(row.id);
             self.note(&profile, Change::Returned);
-        } else if fields.is_empty() {
-            return;
         } else {
             self.note(&profile, Change::Changed(fields));
         }
@@ -170,19 +233,23 @@ impl Plan {
     }
 }
 
+fn userids(profiles: &[Profile]) -> Vec<String> {
+    profiles.iter().map(|profile| profile.userid.clone()).collect()
+}
+
 /// Whether the userid of somebody who left has been given to another person, who must not inherit their roles.
 fn is_another(row: &Model, profile: &Profile) -> bool {
     let left = row.left_at.is_some_and(|left_at| profile.as_of > left_at);
     left && row.unionid.is_some() && profile.unionid.is_some() && row.unionid != profile.unionid
 }
 
-/// The records of people whose userid is not known, under the one that they had before. A record whose own userid is
-/// told of as well is another person's, whatever its unionid.
+/// The records of people whose userid is not known, under the one that they had before. Where that userid is here as
+/// well, it is another person's, whatever its unionid.
 async fn former(
-    transaction: &impl ConnectionTrait,
-    corp_id: &str,
-    userids: &[String],
+    db: &impl ConnectionTrait,
+    roster: &Roster,
     strangers: &[&Profile],
+    is_here: &(dyn Fn(&str) -> bool + Sync),
 ) -> Result<HashMap<String, Model>, DbErr> {
     let unionids: Vec<&str> = strangers
         .iter()
@@ -192,8 +259,8 @@ async fn former(
     if unionids.is_empty() {
         return Ok(former);
     }
-    for row in employee::lock_persons(transaction, corp_id, &unionids).await? {
-        if let Some(unionid) = row.unionid.clone().filter(|_| !userids.contains(&row.userid)) {
+    for row in employee::lock_persons(db, &roster.corp_id, &unionids).await? {
+        if let Some(unionid) = row.unionid.clone().filter(|_| !is_here(&row.userid)) {
             former.entry(unionid).or_insert(row);
         }
     }

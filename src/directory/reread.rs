@@ -7,7 +7,7 @@ use sea_orm::DbErr;
 
 use super::change::Change;
 use super::departments::Departments;
-use super::employee;
+use super::leaving;
 use super::plan::Plan;
 use super::profile::Profile;
 use super::roster::Roster;
@@ -17,7 +17,6 @@ use crate::dingtalk::DingTalk;
 use crate::dingtalk::error::DingTalkError;
 use crate::dingtalk::ids::{DepartmentId, UserId};
 use crate::error::Error;
-use crate::tokens;
 
 /// The platform's code for a member who is not one of the company.
 const NO_SUCH_USER: &str = "60121";
@@ -81,9 +80,7 @@ impl Rereading {
                     .await;
                 repeated(|| self.store(&profile)).await
             }
-            Err(DingTalkError::NotFound { code, .. }) if code == NO_SUCH_USER => {
-                repeated(|| self.mark_left(userid.as_str())).await
-            }
+            Err(cause) if is_no_user(&cause) => repeated(|| self.mark_left(userid.as_str())).await,
             Err(cause @ DingTalkError::OutsideRange { .. }) => {
                 tracing::warn!(userid = userid.as_str(), %cause, "an employee cannot be read again and stays as they are");
                 Ok(Reread::Unchanged)
@@ -98,51 +95,57 @@ impl Rereading {
     /// # Errors
     /// As for [`Self::employee`].
     pub async fn department(&self, id: i64) -> Result<Reread, Error> {
-        match self.dingtalk.department(DEFAULT_APP, DepartmentId(id)).await {
-            Ok(department) => {
-                let changed = self.departments.keep(DEFAULT_APP, department).await?;
-                Ok(if changed { Reread::Changed } else { Reread::Unchanged })
+        for _ in 0..TRIES {
+            let as_of = self.roster.clock.now();
+            let written = match self.dingtalk.department(DEFAULT_APP, DepartmentId(id)).await {
+                Ok(department) => self.departments.keep(DEFAULT_APP, department, as_of).await?,
+                Err(cause) if is_no_department(&cause) => self.departments.forget(id).await?,
+                Err(cause @ DingTalkError::OutsideRange { .. }) => {
+                    tracing::warn!(department = id, %cause, "a department cannot be read again and stays as it is");
+                    return Ok(Reread::Unchanged);
+                }
+                Err(cause) => return Err(unreadable(cause)),
+            };
+            // Somebody else has stored it meanwhile, and nobody can say who asked last.
+            if written.overtaken.contains(&id) {
+                continue;
             }
-            Err(DingTalkError::NotFound { code, .. }) if code == NO_SUCH_DEPARTMENT => {
-                let known = self.departments.forget(id).await?;
-                Ok(if known { Reread::Gone } else { Reread::Unchanged })
-            }
-            Err(cause @ DingTalkError::OutsideRange { .. }) => {
-                tracing::warn!(department = id, %cause, "a department cannot be read again and stays as it is");
-                Ok(Reread::Unchanged)
-            }
-            Err(cause) => Err(unreadable(cause)),
+            return Ok(if !written.gone.is_empty() {
+                Reread::Gone
+            } else if written.changed.is_empty() {
+                Reread::Unchanged
+            } else {
+                Reread::Changed
+            });
         }
+        Ok(Reread::Unchanged)
     }
 
     async fn store(&self, profile: &Profile) -> Result<Reread, DbErr> {
         let roster = &*self.roster;
         let transaction = roster.database.begin().await?;
-        let plan = Plan::make(&transaction, &roster.corp_id, std::slice::from_ref(profile)).await?;
+        let plan = Plan::locked(&transaction, roster, std::slice::from_ref(profile)).await?;
         let reread = match plan.changes.first().map(|changed| &changed.change) {
             None => Reread::Unchanged,
             Some(Change::Returned) => Reread::Returned,
             Some(_) => Reread::Changed,
         };
-        plan.write(&transaction, &roster.corp_id, roster.clock.now()).await?;
+        plan.write(&transaction, roster, roster.clock.now()).await?;
         transaction.commit().await?;
         Ok(reread)
     }
 
     async fn mark_left(&self, userid: &str) -> Result<Reread, DbErr> {
         let roster = &*self.roster;
-        let now = roster.clock.now();
         let transaction = roster.database.begin().await?;
-        // The row first: a login that is under way has it locked, and its session is seen below.
-        let rows = employee::lock(&transaction, &roster.corp_id, &[userid.to_owned()]).await?;
-        let Some(row) = rows.first().filter(|row| row.left_at.is_none()) else {
-            return Ok(Reread::Unchanged);
-        };
-        employee::set_left(&transaction, &[row.id], Some(now), now).await?;
-        tokens::end_subject(&transaction, &row.id.to_string(), now).await?;
+        let leaver = (userid.to_owned(), roster.clock.now());
+        let left = leaving::mark(&transaction, roster, &[leaver]).await?;
         transaction.commit().await?;
-        tracing::info!(userid, "an employee has left");
-        Ok(Reread::Left)
+        Ok(if left.is_empty() {
+            Reread::Unchanged
+        } else {
+            Reread::Left
+        })
     }
 }
 
@@ -160,8 +163,18 @@ async fn repeated<T, F: Future<Output = Result<T, DbErr>>>(work: impl Fn() -> F)
     .await
 }
 
+/// Whether the platform says that this is no member of the company; everything else is no leave.
+pub(super) fn is_no_user(cause: &DingTalkError) -> bool {
+    matches!(cause, DingTalkError::NotFound { code, .. } if code == NO_SUCH_USER)
+}
+
+/// Whether the platform says that there is no such department.
+pub(super) fn is_no_department(cause: &DingTalkError) -> bool {
+    matches!(cause, DingTalkError::NotFound { code, .. } if code == NO_SUCH_DEPARTMENT)
+}
+
 /// What a caller learns where the platform does not tell.
-fn unreadable(cause: DingTalkError) -> Error {
+pub(super) fn unreadable(cause: DingTalkError) -> Error {
     match cause {
         DingTalkError::AppToken { .. } | DingTalkError::Permission { .. } => Error::DingTalkAccessToken(cause.into()),
         DingTalkError::Throttled { .. } | DingTalkError::Unavailable { .. } => Error::DingTalkUnavailable {

@@ -64,6 +64,12 @@ impl Tree {
         self.0.contains_key(&id)
     }
 
+    /// The name of a known department.
+    #[must_use]
+    pub fn name_of(&self, id: i64) -> Option<&str> {
+        self.0.get(&id).map(|node| node.name.as_str())
+    }
+
     /// The parent of a known department.
     #[must_use]
     pub fn parent_of(&self, id: i64) -> Option<i64> {

@@ -5,7 +5,7 @@ mod claims;
 pub mod event;
 pub mod event_object;
 pub mod failed_list;
-pub mod handler;
+mod handler;
 pub mod http;
 pub mod inbox;
 mod listener;
@@ -34,7 +34,7 @@ use crate::health::Note;
 use crate::tokens::Tokens;
 use callback::Callbacks;
 use claims::Claims;
-use handler::{AskForSync, Handler};
+use handler::Handler;
 use inbox::Inbox;
 use listener::Listener;
 use worker::Worker;
@@ -51,8 +51,6 @@ pub struct Foundations {
     pub directory: Directory,
     /// What ends when somebody leaves.
     pub tokens: Tokens,
-    /// What happens when everything is to be read again.
-    pub ask_for_sync: AskForSync,
     /// The time.
     pub clock: Clock,
 }
@@ -76,7 +74,6 @@ impl Events {
             dingtalk,
             directory,
             tokens,
-            ask_for_sync,
             clock,
         } = leans_on;
         let corp_id = settings.dingtalk.corp_id.clone();
@@ -107,11 +104,7 @@ impl Events {
                     clock: clock.clone(),
                 },
                 inbox,
-                handler: Handler {
-                    directory,
-                    tokens,
-                    ask_for_sync,
-                },
+                handler: Handler { directory, tokens },
                 clock,
             },
             callbacks,

@@ -158,3 +158,142 @@ async fn a_department_that_moves_takes_everything_below_it_along() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
+
+/// A service whose directory is in line with the company, and a token that reads it.
+async fn with_a_reader() -> (Harness, String) {
+    let sso = Harness::start().await;
+    sso.command(&["sync"]).await;
+    let token = sso.client_token("directory:read").await;
+    let begin = Instant::now();
+    while sso.get("/v1/departments/100", &token).await.status != 200 {
+        assert!(
+            begin.elapsed() < SOON,
+            "the service does not see what the command has stored"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    (sso, token)
+}
+
+#[tokio::test]
+async fn the_directory_is_read_by_whoever_has_the_scope_and_nobody_else() {
+    let (sso, token) = with_a_reader().await;
+    let other = sso.client_token("openid profile").await;
+    let page = sso.log_in("manager01").await.text("token");
+    for path in [
+        "/v1/departments",
+        "/v1/departments/100",
+        "/v1/employees",
+        "/v1/employees/manager01",
+    ] {
+        assert_eq!(sso.get(path, &token).await.status, 200, "{path}");
+        for wrong in [&other, &page] {
+            let refused = sso.get(path, wrong).await;
+            assert_eq!((refused.status, refused.code()), (403, 1115), "{path}");
+        }
+        assert_eq!(sso.get(path, "nonsense").await.code(), 1114);
+    }
+    let manager = sso.get("/v1/employees/manager01", &token).await.body;
+    assert_eq!(
+        manager["departments"],
+        json!([{"id": 100_000, "name": "单点登录小队", "leader": true}])
+    );
+    assert_eq!(
+        (&manager["name"], &manager["departId"]),
+        (&json!("张三"), &json!(100_000))
+    );
+    let text = manager.to_string();
+    assert!(!text.contains("139") && !text.contains("@mail"), "{text}");
+    let department = sso.get("/v1/departments/100000", &token).await.body;
+    assert_eq!(
+        department,
+        json!({"id": 100_000, "name": "单点登录小队", "parentId": 100, "rootId": 10, "rootName": "重庆分公司",
+               "path": [{"id": 10, "name": "重庆分公司"}, {"id": 100, "name": "技术中心"}]})
+    );
+    for path in [
+        "/v1/departments/77",
+        "/v1/departments/x",
+        "/v1/employees/nobody",
+        "/v1/employees/%00",
+    ] {
+        assert_eq!(sso.get(path, &token).await.code(), 1116, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn pages_of_employees_are_whole_while_people_come_and_go() {
+    let (sso, token) = with_a_reader().await;
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = sso.get(&format!("/v1/employees?limit=70{cursor}"), &token).await.body;
+        seen.extend(
+            page["employees"]
+                .as_array()
+                .expect("a list")
+                .iter()
+                .map(|one| one["userId"].clone()),
+        );
+        let Some(next) = page["nextCursor"].as_i64() else {
+            break;
+        };
+        cursor = format!("&cursor={next}");
+        if seen.len() == 70 {
+            sso.company("employees/manager01/leave", json!({})).await;
+            join(&sso, "latecomer", "unionlatecomer").await;
+            sso.command(&["sync"]).await;
+        }
+    }
+    let all: std::collections::HashSet<String> = seen.iter().map(ToString::to_string).collect();
+    assert_eq!((seen.len(), all.len()), (301, 301));
+    let team = sso.get("/v1/employees?department=100000&limit=500", &token).await.body;
+    let team: Vec<&str> = team["employees"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|one| one["userId"].as_str())
+        .collect();
+    assert!(team.contains(&"user00001") && !team.contains(&"manager01"), "{team:?}");
+}
+
+#[tokio::test]
+async fn employees_are_found_by_a_part_of_their_chinese_name_whatever_is_asked() {
+    let (sso, token) = with_a_reader().await;
+    let find = async |query: &str| {
+        let query: String = url::form_urlencoded::byte_serialize(query.as_bytes()).collect();
+        let page = sso.get(&format!("/v1/employees?limit=500&query={query}"), &token).await;
+        let found = page.body["employees"].as_array().map(Vec::len);
+        (page.status, found.unwrap_or_default())
+    };
+    assert_eq!(find("张三").await, (200, 1));
+    assert!(find("文博").await.1 > 5);
+    assert_eq!(find("user0010").await, (200, 10));
+    for nothing in ["%", "_", "!", "'", "\\", "a%b_", "%张", "\"; DROP TABLE employees; --"] {
+        assert_eq!(find(nothing).await, (200, 0), "{nothing}");
+    }
+    assert_eq!(find("").await.0, 400);
+    assert_eq!(find(&"张".repeat(65)).await.0, 400);
+    for wrong in ["limit=0", "limit=501", "limit=x", "cursor=x", "department=x"] {
+        assert_eq!(
+            sso.get(&format!("/v1/employees?{wrong}"), &token).await.code(),
+            1101,
+            "{wrong}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_has_not_changed_is_not_sent_again() {
+    let (sso, token) = with_a_reader().await;
+    for path in ["/v1/departments", "/v1/employees/user00007", "/v1/employees?limit=5"] {
+        let (status, tag) = sso.get_unless(path, &token, "\"none\"").await;
+        assert_eq!(status, 200);
+        assert_eq!(sso.get_unless(path, &token, &tag).await, (304, tag.clone()));
+        assert_eq!(sso.get_unless(path, &token, &format!("\"a\", W/{tag}")).await.0, 304);
+    }
+    let (_, tag) = sso.get_unless("/v1/employees/user00007", &token, "").await;
+    sso.company("employees/user00007", json!({"title": "新职位"})).await;
+    sso.command(&["sync"]).await;
+    let (status, new) = sso.get_unless("/v1/employees/user00007", &token, &tag).await;
+    assert_eq!(status, 200);
+    assert_ne!(new, tag);
+}

@@ -1,17 +1,21 @@
 //! Brings a simulator, a database of its own and the whole service; its methods are what a user does.
 
 use std::net::SocketAddr;
-use std::process::{Output, Stdio};
+use std::process::Stdio;
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 use dingtalk_sso::app::{self, Running};
 use dingtalk_sso::cache::Cache;
+use dingtalk_sso::clients::Clients;
 use dingtalk_sso::clock::Clock;
 use dingtalk_sso::config::{Purpose, Settings};
 use dingtalk_sso::database::Database;
 use dingtalk_sso::dingtalk::DingTalk;
 use dingtalk_sso::directory::Directory;
 use dingtalk_sso::simulator::{Options, Simulator};
+use dingtalk_sso::tokens::Tokens;
+use dingtalk_sso::tokens::seal::Sealer;
 use reqwest::Method;
 use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
@@ -97,9 +101,15 @@ impl Harness {
 
     /// Starts with further settings.
     pub(crate) async fn with(more: &[(&str, &str)]) -> Self {
+        Self::of(300, more).await
+    }
+
+    /// The same for a company of so many people.
+    pub(crate) async fn of(people: usize, more: &[(&str, &str)]) -> Self {
         let clock = Clock::default();
         let folder = TempDir::new().expect("a folder");
-        let company = Options::demo(([127, 0, 0, 1], 0).into(), clock.clone());
+        let mut company = Options::demo(([127, 0, 0, 1], 0).into(), clock.clone());
+        company.people = people;
         let named = [
             ("DINGTALK__CORP_ID", company.corp_id.clone()),
             ("DINGTALK__APP_KEY", company.app_key.clone()),
@@ -117,6 +127,8 @@ impl Harness {
             ("DINGTALK__API_URL", simulator.url()),
             ("JSAPI__ALLOWED_ORIGINS", "https://page.example".to_owned()),
             ("DINGTALK__TIMEOUT_MS", "1000".to_owned()),
+            ("DIRECTORY__SYNC_EVERY_S", "0".to_owned()),
+            ("DIRECTORY__CALLS_PER_SECOND", "10000".to_owned()),
         ];
         let mut env: Vec<(String, String)> = named
             .into_iter()
@@ -163,18 +175,31 @@ impl Harness {
             .expect("the cache");
         let dingtalk =
             DingTalk::new(&settings.dingtalk, &settings.apps, cache, self.clock.clone()).expect("the platform");
-        let directory = Directory::open(
-            database.clone(),
-            dingtalk.clone(),
-            settings.dingtalk.corp_id.clone(),
-            Vec::new(),
-            self.clock.clone(),
-        );
+        let directory = Directory::open(settings, database.clone(), dingtalk.clone(), self.clock.clone());
         Elsewhere {
             directory: directory.await.expect("the directory"),
             database,
             dingtalk,
         }
+    }
+
+    /// An access token of a business application that acts for itself.
+    pub(crate) async fn client_token(&self, scope: &str) -> String {
+        let settings = &self.settings;
+        let database = Database::open(&settings.database).await.expect("the database");
+        let cache = Cache::open(&settings.cache, self.clock.clone())
+            .await
+            .expect("the cache");
+        let sealer = Sealer::open(&settings.secrets, &settings.database).expect("the master key");
+        let corp_id = settings.dingtalk.corp_id.clone();
+        let clients = Clients::open(database.clone(), corp_id, self.clock.clone()).await;
+        let clients = clients.expect("the clients");
+        let clock = self.clock.clone();
+        let tokens = Tokens::open(settings, Arc::new(sealer), database, cache, clients, clock).await;
+        let tokens = tokens.expect("the tokens");
+        let session = tokens.open_own_session("reports", scope.to_owned()).await;
+        let pair = tokens.issue(&session.expect("a session"), None);
+        pair.expect("a token").access_token
     }
 
     /// Starts another instance over the same database, cache and platform.
@@ -224,6 +249,13 @@ impl Harness {
         request.send().await.expect("the simulator");
     }
 
+    /// What the simulated company says of itself.
+    pub(crate) async fn look(&self, path: &str) -> Value {
+        let request = self.client.get(format!("{}/_/{path}", self.simulator.url()));
+        let response = request.send().await.expect("the simulator");
+        response.json().await.expect("JSON")
+    }
+
     /// How often the platform was asked for `path`.
     pub(crate) async fn calls(&self, path: &str) -> u64 {
         let response = self
@@ -258,6 +290,15 @@ impl Harness {
         .await
     }
 
+    /// Gets what may be known already: status and entity tag.
+    pub(crate) async fn get_unless(&self, path: &str, token: &str, tag: &str) -> (u16, String) {
+        let request = self.client.get(format!("http://{}{path}", self.address));
+        let request = request.bearer_auth(token).header("if-none-match", tag);
+        let response = request.send().await.expect("an answer");
+        let tag = response.headers().get("etag").and_then(|tag| tag.to_str().ok());
+        (response.status().as_u16(), tag.unwrap_or_default().to_owned())
+    }
+
     pub(crate) async fn redeem(&self, code: &str) -> Answer {
         self.post("/v1/login", json!({"authCode": code, "url": PAGE})).await
     }
@@ -285,42 +326,48 @@ impl Harness {
         .await
     }
 
+    /// Runs a command that is to fail; answers its exit code and what it said.
+    pub(crate) async fn refused(&self, arguments: &[&str]) -> (i32, String) {
+        let output = self.binary(arguments).output().await.expect("the binary");
+        let said = [output.stdout, output.stderr].concat();
+        (
+            output.status.code().unwrap_or_default(),
+            String::from_utf8_lossy(&said).into_owned(),
+        )
+    }
+
+    /// Starts a command of the binary with further settings.
+    pub(crate) fn process(&self, arguments: &[&str], more: &[(&str, &str)]) -> tokio::process::Child {
+        let more = more.iter().map(|(name, value)| (format!("SSO_{name}"), *value));
+        let mut binary = self.binary(arguments);
+        binary.envs(more).kill_on_drop(true);
+        binary.spawn().expect("the binary")
+    }
+
+    /// Starts the service as a process of its own, which ends with its handle; its log is to be read.
+    pub(crate) fn serve(&self) -> tokio::process::Child {
+        let mut binary = self.binary(&["serve"]);
+        binary.stdout(Stdio::piped()).kill_on_drop(true);
+        binary.spawn().expect("the binary")
+    }
+
+    fn binary(&self, arguments: &[&str]) -> tokio::process::Command {
+        let mut binary = tokio::process::Command::new(env!("CARGO_BIN_EXE_dingtalk-sso"));
+        binary
+            .args(arguments)
+            .envs(self.env.iter().map(|(name, value)| (name, value)));
+        binary
+    }
+
     /// Runs a command of the binary beside the service, as an administrator does.
     pub(crate) async fn command(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments).await;
+        let output = self.binary(arguments).output().await.expect("the binary");
         assert!(
             output.status.success(),
             "{arguments:?}: {}",
             String::from_utf8_lossy(&output.stderr)
         );
         String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
-    /// Runs a command that fails; answers what it complains of.
-    pub(crate) async fn command_fails(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments).await;
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
-        String::from_utf8_lossy(&output.stderr).into_owned()
-    }
-
-    async fn run(&self, arguments: &[&str]) -> Output {
-        tokio::process::Command::new(env!("CARGO_BIN_EXE_dingtalk-sso"))
-            .args(arguments)
-            .envs(self.env.iter().map(|(name, value)| (name, value)))
-            .output()
-            .await
-            .expect("the binary")
-    }
-
-    /// Starts the binary as a process of its own, which ends with its handle.
-    pub(crate) fn serve(&self) -> tokio::process::Child {
-        tokio::process::Command::new(env!("CARGO_BIN_EXE_dingtalk-sso"))
-            .arg("serve")
-            .envs(self.env.iter().map(|(name, value)| (name, value)))
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("the binary")
     }
 }
 

@@ -14,3 +14,4 @@ mod login;
 mod platform;
 mod session;
 mod simulator;
+mod sync;

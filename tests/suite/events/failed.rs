@@ -36,13 +36,13 @@ async fn a_callback_is_registered_shown_changed_and_removed() {
             .is_some_and(|events| events.contains(&json!("user_leave_org")))
     );
 
-    let twice = sso.command_fails(&["callback", "register", "--url", &url]).await;
+    let (_, twice) = sso.refused(&["callback", "register", "--url", &url]).await;
     assert!(twice.contains("71006"), "{twice}");
     sso.command(&["callback", "update", "--url", &url, "--event", "user_leave_org"])
         .await;
     assert_eq!(shown(&sso).await["events"], json!(["user_leave_org"]));
-    let nowhere = sso
-        .command_fails(&["callback", "update", "--url", "http://127.0.0.1:9/"])
+    let (_, nowhere) = sso
+        .refused(&["callback", "update", "--url", "http://127.0.0.1:9/"])
         .await;
     assert!(nowhere.contains("71012"), "{nowhere}");
 
