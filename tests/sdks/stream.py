@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from queue import Empty, Queue
+from queue import Queue
 
 import dingtalk_stream
 
@@ -36,19 +36,16 @@ def listen():
 def until(sentence, truth):
     """Waits until something holds."""
     end = time.monotonic() + 20
-    while not truth():
-        check(sentence, time.monotonic() < end)
+    while not truth() and time.monotonic() < end:
         time.sleep(0.05)
-    check(sentence, True)
+    check(sentence, truth())
 
 
 def heard(kind):
     """The next event, which has to be of that kind."""
-    try:
-        event = HEARD.get(timeout=20)
-    except Empty:
-        check(f"{kind} arrives", False)
-    check(f"{kind} arrives", event.headers.event_type == kind, event)
+    until(f"{kind} arrives", lambda: not HEARD.empty())
+    event = HEARD.get()
+    check("as the next event", event.headers.event_type == kind, event)
     return event
 
 
