@@ -3,7 +3,7 @@
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use crate::{authorize, directory, exchange, forward_auth, health, jsapi, login, tokens};
+use crate::{authorize, directory, events, exchange, forward_auth, health, jsapi, login, tokens};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -18,6 +18,7 @@ use crate::{authorize, directory, exchange, forward_auth, health, jsapi, login, 
         directory::http::show_department,
         directory::http::list_employees,
         directory::http::show_employee,
+        events::http::receive,
         tokens::http::jwks,
         tokens::http::openid_configuration,
         tokens::http::oauth_authorization_server,

@@ -15,6 +15,7 @@ use super::{Failure, settings};
 use crate::clock::Clock;
 use crate::config::Purpose;
 use crate::config::app::{App, DEFAULT_APP};
+use crate::config::events::EventsMode;
 use crate::simulator::{Options, Simulator};
 use crate::{app, telemetry};
 
@@ -75,6 +76,7 @@ impl Demo {
             allowed_origins,
         };
         settings.apps.insert(DEFAULT_APP.to_owned(), app);
+        settings.events.mode = EventsMode::Stream;
 
         let routes = simulator.demo_routes();
         let demo: app::DemoRoutes = Arc::new(move |service| routes(service));

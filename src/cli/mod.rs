@@ -1,5 +1,6 @@
 //! The commands of the one binary, and their exit codes: 0 done, 1 failed, 2 wrong usage or settings.
 
+mod callback;
 mod client;
 mod demo;
 mod doctor;
@@ -57,6 +58,8 @@ enum Command {
     Client(client::Client),
     /// The keys that sign our tokens.
     Key(key::Key),
+    /// Where `DingTalk` posts events to, by its old registration API, and what it could not deliver.
+    Callback(callback::Callback),
     /// Prints the `OpenAPI` document.
     Openapi,
 }
@@ -91,6 +94,7 @@ pub async fn run() -> ExitCode {
         Command::Role(role) => role.run(config).await,
         Command::Client(client) => client.run(config).await,
         Command::Key(key) => key.run(config).await,
+        Command::Callback(callback) => callback.run(config).await,
         Command::Openapi => openapi::document().to_pretty_json().map(say).map_err(Failure::from),
     };
     match outcome {

@@ -313,7 +313,7 @@ fn unwrapped<T>(answer: Result<Wrapped<T>, DingTalkError>) -> Result<T, DingTalk
     answer.map(|answer| answer.result)
 }
 
-fn json(body: &impl Serialize) -> Result<Vec<u8>, DingTalkError> {
+pub(super) fn json(body: &impl Serialize) -> Result<Vec<u8>, DingTalkError> {
     serde_json::to_vec(body).map_err(|error| DingTalkError::Other {
         code: "unwritable".to_owned(),
         text: error.to_string(),

@@ -1,8 +1,10 @@
 //! The platform's API, one method a call.
 
 mod attempts;
+pub mod callback;
 mod caller;
 pub mod contacts;
+pub mod envelope;
 pub mod error;
 pub mod ids;
 mod keeper;
@@ -10,6 +12,7 @@ pub mod kept;
 mod lenient;
 mod oauth;
 mod refusal;
+pub mod stream;
 mod tickets;
 mod transport;
 pub mod vault;
@@ -25,6 +28,7 @@ use url::Url;
 use crate::clock::Clock;
 use crate::config;
 
+use callback::{Callbacks, FailedCallbacks, Registration};
 use caller::Caller;
 use contacts::{AuthCodeUser, AuthScopes, ContactDepartment, ContactUser, Contacts, MembersPage};
 use error::DingTalkError;
@@ -32,6 +36,7 @@ use ids::{AuthCode, DepartmentId, UnionId, UserId};
 use keeper::Keeper;
 use kept::{JsapiTicket, JsapiTicketKind};
 use oauth::OAuth;
+use stream::{Connection, Gateway};
 use tickets::Source;
 use transport::Transport;
 use vault::Vault;
@@ -48,6 +53,7 @@ struct Inner {
     clock: Clock,
     contacts: Contacts,
     oauth: OAuth,
+    callbacks: Callbacks,
     apps: BTreeMap<String, App>,
 }
 
@@ -56,6 +62,7 @@ struct App {
     settings: config::app::App,
     caller: Caller,
     jsapi_ticket: Keeper<JsapiTicketKind>,
+    gateway: Gateway,
 }
 
 impl std::fmt::Debug for DingTalk {
@@ -85,6 +92,7 @@ impl DingTalk {
         let transport = Transport::new(settings.timeout).context("no HTTP client can be made; CA certificates?")?;
         let contacts = Contacts::new(&settings.oapi_url).context("dingtalk.oapi_url")?;
         let oauth = OAuth::new(&settings.oapi_url, &settings.api_url).context("dingtalk.api_url")?;
+        let callbacks = Callbacks::new(&settings.oapi_url).context("dingtalk.oapi_url")?;
         let app = |(name, app): (&String, &config::app::App)| {
             let source = Source {
                 settings,
@@ -98,15 +106,14 @@ impl DingTalk {
                 source.app_access_token().context("dingtalk.api_url")?,
             );
             let jsapi_ticket = source.jsapi_ticket(&caller).context("dingtalk.api_url")?;
-            let settings = app.clone();
-            anyhow::Ok((
-                name.clone(),
-                App {
-                    settings,
-                    caller,
-                    jsapi_ticket,
-                },
-            ))
+            let gateway = Gateway::new(transport.clone(), &settings.api_url, app).context("dingtalk.api_url")?;
+            let app = App {
+                settings: app.clone(),
+                caller,
+                jsapi_ticket,
+                gateway,
+            };
+            anyhow::Ok((name.clone(), app))
         };
         let apps = apps.iter().map(app).collect::<Result<_, _>>()?;
         Ok(Self {
@@ -116,6 +123,7 @@ impl DingTalk {
                 clock,
                 contacts,
                 oauth,
+                callbacks,
                 apps,
             }),
         })
@@ -242,6 +250,55 @@ impl DingTalk {
         if let Ok(app) = self.app(app) {
             app.jsapi_ticket.reject(ticket);
         }
+    }
+
+    /// Registers a callback for the company (`call_back/register_call_back`). The platform posts a check to its
+    /// address meanwhile.
+    ///
+    /// # Errors
+    /// [`DingTalkError`].
+    pub async fn register_callback(&self, app: &str, registration: &Registration) -> Result<(), DingTalkError> {
+        self.inner.callbacks.register(self.caller(app)?, registration).await
+    }
+
+    /// Puts another callback in the place of the registered one (`call_back/update_call_back`).
+    ///
+    /// # Errors
+    /// [`DingTalkError`].
+    pub async fn update_callback(&self, app: &str, registration: &Registration) -> Result<(), DingTalkError> {
+        self.inner.callbacks.update(self.caller(app)?, registration).await
+    }
+
+    /// The registered callback (`call_back/get_call_back`), if there is one.
+    ///
+    /// # Errors
+    /// [`DingTalkError`].
+    pub async fn callback(&self, app: &str) -> Result<Option<Registration>, DingTalkError> {
+        self.inner.callbacks.show(self.caller(app)?).await
+    }
+
+    /// Removes the registered callback (`call_back/delete_call_back`).
+    ///
+    /// # Errors
+    /// [`DingTalkError`].
+    pub async fn remove_callback(&self, app: &str) -> Result<(), DingTalkError> {
+        self.inner.callbacks.remove(self.caller(app)?).await
+    }
+
+    /// Callbacks that nobody took (`call_back/get_call_back_failed_result`). The platform forgets what it answers.
+    ///
+    /// # Errors
+    /// [`DingTalkError`].
+    pub async fn failed_callbacks(&self, app: &str) -> Result<FailedCallbacks, DingTalkError> {
+        self.inner.callbacks.failed(self.caller(app)?).await
+    }
+
+    /// Opens a connection to all events of the app (`gateway/connections/open`).
+    ///
+    /// # Errors
+    /// [`DingTalkError`].
+    pub async fn connect_stream(&self, app: &str) -> Result<Connection, DingTalkError> {
+        self.app(app)?.gateway.connect().await
     }
 
     /// Fetches token and ticket of every app, so that nobody has to wait for them. Failures are only logged.

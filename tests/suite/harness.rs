@@ -94,6 +94,11 @@ pub(crate) fn given(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
+/// Whether instances see one another's cache, and may share a database.
+pub(crate) fn is_for_several_instances() -> bool {
+    given("TEST_DATABASE_URL").is_some() && given("TEST_CACHE_URL").is_some()
+}
+
 /// Says why a test has nothing to show on these stores.
 pub(crate) fn skip(reason: &str) {
     let _ = writeln!(std::io::stderr(), "skipped: {reason}");
@@ -278,6 +283,13 @@ impl Harness {
         self.folder.path().join(name)
     }
 
+    /// Stops the service; the platform goes on.
+    pub(crate) async fn stop(self) {
+        if let Service::Here(running) = self.service {
+            running.stop().await;
+        }
+    }
+
     fn address(&self) -> SocketAddr {
         match &self.service {
             Service::Here(running) => running.address,
@@ -293,13 +305,14 @@ impl Harness {
 
     /// Does something to the simulated company.
     pub(crate) async fn company(&self, path: &str, body: Value) -> Value {
-        let response = self
-            .client
-            .post(format!("{}/_/{path}", self.simulator.url()))
-            .json(&body)
-            .send()
-            .await;
-        response.expect("the simulator").json().await.unwrap_or(Value::Null)
+        self.control(Method::POST, path, &body).await
+    }
+
+    /// Asks a control path of the simulator in any way.
+    pub(crate) async fn control(&self, method: Method, path: &str, body: &Value) -> Value {
+        let url = format!("{}/_/{path}", self.simulator.url());
+        let answer = Answer::to(self.client.request(method, url).json(body)).await;
+        answer.expect("the simulator").body
     }
 
     /// Shows a fault at a path of the platform from now on; a `delay` outlasts the time limit of a call.
@@ -332,10 +345,14 @@ impl Harness {
         answer["code"].as_str().expect("a code").to_owned()
     }
 
+    /// Where a path of the service is.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address())
+    }
+
     /// A request to the service, to be completed.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let url = format!("http://{}{path}", self.address());
-        self.client.request(method, url)
+        self.client.request(method, self.url(path))
     }
 
     /// Sends it and waits for the answer.

@@ -13,6 +13,7 @@ mod directory;
 mod doctor;
 mod elsewhere;
 mod errors;
+mod events;
 mod harness;
 mod house;
 mod instances;

@@ -17,6 +17,9 @@ pub enum Cause {
     /// Somebody called the command.
     #[sea_orm(string_value = "command")]
     Command,
+    /// DingTalk told of a change that concerns everything, or had nobody to tell for a while.
+    #[sea_orm(string_value = "event")]
+    Event,
 }
 
 /// How far it came.
