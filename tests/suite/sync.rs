@@ -387,12 +387,9 @@ async fn measured(mut process: tokio::process::Child) -> (u64, Duration) {
                 .and_then(|kib| kib.parse().ok())
                 .unwrap_or(peak);
         }
-        match tokio::time::timeout(Duration::from_millis(20), process.wait()).await {
-            Ok(ended) => {
-                assert!(ended.expect("an end").success());
-                return (peak / 1024, begin.elapsed());
-            }
-            Err(_) => continue,
+        if let Ok(ended) = tokio::time::timeout(Duration::from_millis(20), process.wait()).await {
+            assert!(ended.expect("an end").success());
+            return (peak / 1024, begin.elapsed());
         }
     }
 }
