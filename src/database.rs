@@ -129,20 +129,13 @@ impl Database {
     /// # Errors
     /// The work's own, or [`Error::Unavailable`] when the database is away or takes too long.
     pub async fn transact<T>(&self, work: impl AsyncFn(&DatabaseTransaction) -> Result<T, DbErr>) -> Result<T, Error> {
-        within_limit(async {
-            let mut tries = 1;
-            loop {
-                let transaction = self.begin().await?;
-                let outcome = match work(&transaction).await {
-                    Ok(done) => transaction.commit().await.map(|()| done),
-                    Err(cause) => {
-                        transaction.rollback().await?;
-                        Err(cause)
-                    }
-                };
-                match outcome {
-                    Err(cause) if is_conflict(&cause) && tries < TRIES => tries += 1,
-                    outcome => return outcome,
+        within_tries(|| async {
+            let transaction = self.begin().await?;
+            match work(&transaction).await {
+                Ok(done) => transaction.commit().await.map(|()| done),
+                Err(cause) => {
+                    transaction.rollback().await?;
+                    Err(cause)
                 }
             }
         })
@@ -384,6 +377,23 @@ pub fn fault(error: DbErr) -> Error {
     } else {
         Error::Internal(error.into())
     }
+}
+
+/// Runs a transaction within its time limit, and again when it lost a deadlock.
+///
+/// # Errors
+/// As for [`within_limit`].
+pub async fn within_tries<T, F: Future<Output = Result<T, DbErr>>>(work: impl Fn() -> F) -> Result<T, Error> {
+    within_limit(async {
+        let mut tries = 1;
+        loop {
+            match work().await {
+                Err(cause) if is_conflict(&cause) && tries < TRIES => tries += 1,
+                outcome => return outcome,
+            }
+        }
+    })
+    .await
 }
 
 /// Gives work with the database its time limit.

@@ -11,7 +11,7 @@
 //! | 10 | openapi |
 //! | 9 | forward_auth |
 //! | 8 | authorize, exchange |
-//! | 7 | login |
+//! | 7 | events, login |
 //! | 6 | directory, jsapi |
 //! | 5 | dingtalk, health |
 //! | 4 | tokens |
@@ -31,6 +31,7 @@ pub mod database;
 pub mod dingtalk;
 pub mod directory;
 pub mod error;
+pub mod events;
 pub mod exchange;
 pub mod forward_auth;
 pub mod health;

@@ -3,7 +3,7 @@
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use crate::{authorize, exchange, forward_auth, health, jsapi, login, tokens};
+use crate::{authorize, directory, events, exchange, forward_auth, health, jsapi, login, tokens};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -14,6 +14,11 @@ use crate::{authorize, exchange, forward_auth, health, jsapi, login, tokens};
         login::http::refresh,
         login::http::log_out,
         jsapi::http::config,
+        directory::http::list_departments,
+        directory::http::show_department,
+        directory::http::list_employees,
+        directory::http::show_employee,
+        events::http::receive,
         tokens::http::jwks,
         tokens::http::openid_configuration,
         tokens::http::oauth_authorization_server,

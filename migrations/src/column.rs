@@ -29,3 +29,14 @@ pub(crate) fn moment(manager: &SchemaManager<'_>, name: &'static str) -> ColumnD
     };
     column
 }
+
+/// Text of up to some megabytes, never null. MySQL's `text` ends at 64 KiB.
+pub(crate) fn long_text(manager: &SchemaManager<'_>, name: &'static str) -> ColumnDef {
+    let mut column = ColumnDef::new(name);
+    match manager.get_database_backend() {
+        DbBackend::MySql => column.custom("mediumtext"),
+        _ => column.text(),
+    };
+    column.not_null();
+    column
+}

@@ -10,6 +10,9 @@ mod m20261124_000006_create_clients;
 mod m20261124_000007_extend_sessions;
 mod m20261124_000008_create_authorization_codes;
 mod m20261124_000009_create_logout_deliveries;
+mod m20261124_000010_create_mapped_grants;
+mod m20261124_000011_create_syncs;
+mod m20261124_000020_create_events;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -29,6 +32,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000007_extend_sessions::Migration),
             Box::new(m20261124_000008_create_authorization_codes::Migration),
             Box::new(m20261124_000009_create_logout_deliveries::Migration),
+            Box::new(m20261124_000010_create_mapped_grants::Migration),
+            Box::new(m20261124_000011_create_syncs::Migration),
+            Box::new(m20261124_000020_create_events::Migration),
         ]
     }
 }

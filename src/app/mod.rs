@@ -37,6 +37,7 @@ pub struct Running {
     server: JoinHandle<std::io::Result<()>>,
     handle: ServerHandle,
     stop: CancellationToken,
+    events: JoinHandle<()>,
     database: Database,
 }
 
@@ -58,6 +59,7 @@ pub async fn start(
         database,
         clients,
         mounts,
+        events,
     } = Rooms::open(settings, clock, migrate, &stop).await?;
     let metrics = telemetry::count();
     let proxies = Data::new(TrustedProxies(settings.http.trusted_proxies.clone().into()));
@@ -105,6 +107,7 @@ pub async fn start(
         server: tokio::spawn(server),
         handle,
         stop,
+        events,
         database,
     })
 }
@@ -129,6 +132,8 @@ impl Running {
     pub async fn stop(self) {
         self.stop.cancel();
         self.handle.stop(true).await;
+        // What is being worked off is done before the database goes.
+        let _ = self.events.await;
         self.database.close().await;
     }
 }

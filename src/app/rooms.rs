@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix_web::web::ServiceConfig;
 use anyhow::Context as _;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::authorize::{self, Authorize};
@@ -14,7 +15,8 @@ use crate::config::Settings;
 use crate::database::Database;
 use crate::dingtalk::DingTalk;
 use crate::dingtalk::vault::Vault;
-use crate::directory::Directory;
+use crate::directory::{self, Directory};
+use crate::events::{self, Events, Foundations};
 use crate::exchange::{self, Exchange};
 use crate::forward_auth::{self, ForwardAuth};
 use crate::health::{self, Health};
@@ -32,6 +34,8 @@ pub(super) struct Rooms {
     pub(super) database: Database,
     pub(super) clients: Clients,
     pub(super) mounts: Vec<Mount>,
+    /// What is waited for before the database is closed.
+    pub(super) events: JoinHandle<()>,
 }
 
 impl Rooms {
@@ -67,20 +71,24 @@ impl Rooms {
         )
         .await?;
         let dingtalk = DingTalk::new(&settings.dingtalk, &settings.apps, Some(vault), clock.clone())?;
-        let directory = Directory::open(
-            database.clone(),
-            dingtalk.clone(),
-            settings.dingtalk.corp_id.clone(),
-            settings.admin.userids.clone(),
-            clock.clone(),
-        )
-        .await?;
+        let directory = Directory::open(settings, database.clone(), dingtalk.clone(), clock.clone()).await?;
+        let foundations = Foundations {
+            database: database.clone(),
+            cache: cache.clone(),
+            dingtalk: dingtalk.clone(),
+            directory: directory.clone(),
+            tokens: tokens.clone(),
+            clock: clock.clone(),
+        };
+        let events = Events::new(settings, foundations)?;
+        let callbacks = events.callbacks();
+        let notes = events.notes();
         let jsapi = Jsapi::new(settings, dingtalk.clone(), clock.clone());
         let login = Login::new(
             database.clone(),
             cache.clone(),
             dingtalk.clone(),
-            directory,
+            directory.clone(),
             tokens.clone(),
             jsapi.clone(),
             settings.limits.rejected_codes_per_minute,
@@ -95,8 +103,11 @@ impl Rooms {
         )?;
         tokio::spawn(clients.clone().follow(stop.clone()));
         tokio::spawn(tokens.clone().follow(stop.clone()));
+        tokio::spawn(directory.departments.clone().follow(stop.clone()));
+        tokio::spawn(directory.sync.clone().follow(stop.clone()));
         tokio::spawn(tokens.deliveries().clone().run(stop.clone()));
         tokio::spawn(async move { dingtalk.warm_up().await });
+        let events = tokio::spawn(events.run(stop.clone()));
 
         let exchange = Exchange {
             clients: clients.clone(),
@@ -112,21 +123,25 @@ impl Rooms {
         let health = Health {
             database: database.clone(),
             cache,
+            notes,
         };
         let cookies = CookieForm::new(settings);
         let mounts: Vec<Mount> = vec![
             Arc::new(login::http::routes(login)),
+            Arc::new(directory::http::routes(directory)),
             Arc::new(jsapi::http::routes(jsapi)),
             Arc::new(tokens::http::routes(tokens)),
             Arc::new(authorize::http::routes(authorize, cookies.clone())),
             Arc::new(exchange::http::routes(exchange)),
             Arc::new(forward_auth::http::routes(forward_auth, cookies)),
+            Arc::new(events::http::routes(callbacks)),
             Arc::new(health::routes(health)),
         ];
         Ok(Self {
             database,
             clients,
             mounts,
+            events,
         })
     }
 }

@@ -15,6 +15,7 @@ use super::output::say;
 use super::{Failure, settings};
 use crate::clock::Clock;
 use crate::config::app::{App, DEFAULT_APP};
+use crate::config::events::EventsMode;
 use crate::config::{Purpose, Settings};
 use crate::simulator::{Options, Simulator};
 use crate::{app, telemetry};
@@ -81,6 +82,7 @@ impl Demo {
             allowed_origins,
         };
         settings.apps.insert(DEFAULT_APP.to_owned(), app);
+        settings.events.mode = EventsMode::Stream;
 
         let routes = simulator.demo_routes();
         let demo: app::DemoRoutes = Arc::new(move |service| routes(service));

@@ -115,22 +115,15 @@ impl Employee {
     }
 }
 
-/// The directory for a command: the platform is not asked.
+/// The directory for a command.
 pub(super) async fn directory(settings: &Settings) -> anyhow::Result<Directory> {
     let clock = Clock::default();
     let database = Database::open(&settings.database).await?;
     let dingtalk = DingTalk::new(&settings.dingtalk, &settings.apps, None, clock.clone())?;
-    Directory::open(
-        database,
-        dingtalk,
-        settings.dingtalk.corp_id.clone(),
-        settings.admin.userids.clone(),
-        clock,
-    )
-    .await
+    Directory::open(settings, database, dingtalk, clock).await
 }
 
 /// What to say of a userid that does not go.
 pub(super) fn unknown(userid: &str) -> String {
-    format!("employee {userid}: known here after the first sign-in")
+    format!("employee {userid}: known here after a sync or the first sign-in")
 }

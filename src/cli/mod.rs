@@ -1,5 +1,6 @@
 //! The commands of the one binary, and their exit codes: 0 done, 1 failed, 2 wrong usage or settings.
 
+mod callback;
 mod client;
 mod demo;
 mod doctor;
@@ -10,6 +11,7 @@ mod output;
 mod role;
 mod serve;
 mod simulate;
+mod sync;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -46,6 +48,8 @@ enum Command {
     CheckConfig,
     /// Asks the real platform, database and cache what is wrong, and says what to do.
     Doctor(doctor::Doctor),
+    /// Brings the directory in line with `DingTalk`, or shows what earlier syncs did.
+    Sync(sync::Sync),
     /// An employee: show, disable, enable, sign out.
     Employee(employee::Employee),
     /// Roles and who holds them.
@@ -54,6 +58,8 @@ enum Command {
     Client(client::Client),
     /// The keys that sign our tokens.
     Key(key::Key),
+    /// Where `DingTalk` posts events to, by its old registration API, and what it could not deliver.
+    Callback(callback::Callback),
     /// Prints the `OpenAPI` document.
     Openapi,
 }
@@ -83,10 +89,12 @@ pub async fn run() -> ExitCode {
         Command::Migrate(migrate) => migrate.run(config).await,
         Command::CheckConfig => settings(config, Purpose::Serve).map(|_| say("The settings are in order.")),
         Command::Doctor(doctor) => doctor.run(config).await,
+        Command::Sync(sync) => Box::pin(sync.run(config)).await,
         Command::Employee(employee) => employee.run(config).await,
         Command::Role(role) => role.run(config).await,
         Command::Client(client) => client.run(config).await,
         Command::Key(key) => key.run(config).await,
+        Command::Callback(callback) => callback.run(config).await,
         Command::Openapi => openapi::document().to_pretty_json().map(say).map_err(Failure::from),
     };
     match outcome {

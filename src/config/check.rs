@@ -139,6 +139,24 @@ pub(super) fn userid(text: &str) -> Checked<String> {
     Ok(text.to_owned())
 }
 
+/// A name of a role of ours.
+pub(super) fn role(text: &str) -> Checked<String> {
+    if text.len() > 64 || !text.chars().all(|c| c.is_ascii_graphic()) {
+        return Err("is not the name of a role");
+    }
+    Ok(text.to_owned())
+}
+
+/// A label of DingTalk's and the role that it brings.
+pub(super) fn label_role(text: &str) -> Checked<(String, String)> {
+    let (label, role_name) = text.rsplit_once('=').ok_or("has no = between label and role")?;
+    let label = label.trim();
+    if label.is_empty() || role_name.trim().is_empty() {
+        return Err("has an empty label or role");
+    }
+    role(role_name.trim()).map(|role| (label.to_owned(), role))
+}
+
 /// Filter directives of a log.
 pub(super) fn log_filter(text: &str) -> Checked<String> {
     EnvFilter::builder()

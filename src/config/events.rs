@@ -14,7 +14,7 @@ pub struct Events {
     pub token: Option<SecretString>,
     /// The callback's 43-character AES key.
     pub aes_key: Option<SecretString>,
-    /// App key or corp id; none: either is accepted.
+    /// App key, corp id or suite key; none: app key and corp id are accepted.
     pub owner_key: Option<String>,
 }
 

@@ -6,6 +6,7 @@ pub mod cache;
 mod check;
 pub mod database;
 pub mod dingtalk;
+pub mod directory;
 pub mod events;
 pub mod fault;
 pub mod forward_auth;
@@ -30,6 +31,7 @@ use self::app::App;
 use self::cache::Cache;
 use self::database::Database;
 use self::dingtalk::DingTalk;
+use self::directory::Directory;
 use self::events::Events;
 use self::fault::Faults;
 use self::forward_auth::ForwardAuth;
@@ -62,6 +64,8 @@ pub struct Settings {
     pub forward_auth: ForwardAuth,
     /// `[secrets]`
     pub secrets: Secrets,
+    /// `[directory]`
+    pub directory: Directory,
     /// `[events]`
     pub events: Events,
     /// `[limits]`
@@ -133,6 +137,7 @@ fn settings(r: &mut Reader<'_>, purpose: Purpose) -> Read<Settings> {
     let forward_auth = forward_auth::read(r);
     let several = database.as_ref().is_ok_and(Database::is_server);
     let secrets = secrets::read(r, several && matches!(purpose, Purpose::Serve | Purpose::Keys));
+    let directory = directory::read(r);
     let events = events::read(r);
     let limits = limits::read(r);
     let admin = admin::read(r);
@@ -147,6 +152,7 @@ fn settings(r: &mut Reader<'_>, purpose: Purpose) -> Read<Settings> {
         tokens: tokens?,
         forward_auth: forward_auth?,
         secrets: secrets?,
+        directory: directory?,
         events: events?,
         limits: limits?,
         admin: admin?,

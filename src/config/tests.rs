@@ -104,6 +104,7 @@ fn nothing_but_the_company_and_its_micro_app_has_to_be_set() {
 #[case("tokens", 7)]
 #[case("forward_auth", 1)]
 #[case("secrets", 1)]
+#[case("directory", 4)]
 #[case("events", 4)]
 #[case("limits", 1)]
 #[case("admin", 1)]

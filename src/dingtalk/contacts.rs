@@ -1,5 +1,6 @@
 //! The address book of the platform: who redeems a code, people and departments.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -61,9 +62,21 @@ pub struct ContactUser {
     /// Where they lead.
     #[serde(default, deserialize_with = "lenient::list")]
     pub leader_in_dept: Vec<Leadership>,
+    /// Whether they lead the department of whose members this is a page.
+    #[serde(default, deserialize_with = "lenient::flag")]
+    pub leader: Option<bool>,
+    /// Whether they administer the company, in whole or in part.
+    #[serde(default, deserialize_with = "lenient::flag")]
+    pub admin: Option<bool>,
+    /// Their labels (角色); pages of members do not carry them.
+    #[serde(default, deserialize_with = "lenient::list")]
+    pub role_list: Vec<Label>,
     /// Their positions by department; one may be marked as the main one.
     #[serde(default, deserialize_with = "lenient::list")]
     pub dept_position_list: Vec<DepartmentPosition>,
+    /// When they were asked for: whatever happened later may be missing here.
+    #[serde(skip)]
+    pub as_of: DateTime<Utc>,
 }
 
 impl ContactUser {
@@ -98,6 +111,14 @@ pub struct Leadership {
     /// Whether they lead it.
     #[serde(default, deserialize_with = "lenient::flag")]
     pub leader: Option<bool>,
+}
+
+/// A label (角色) of the company.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Label {
+    /// Its name.
+    #[serde(default, deserialize_with = "lenient::words")]
+    pub name: String,
 }
 
 /// Somebody's position in a department.
@@ -292,7 +313,7 @@ fn unwrapped<T>(answer: Result<Wrapped<T>, DingTalkError>) -> Result<T, DingTalk
     answer.map(|answer| answer.result)
 }
 
-fn json(body: &impl Serialize) -> Result<Vec<u8>, DingTalkError> {
+pub(super) fn json(body: &impl Serialize) -> Result<Vec<u8>, DingTalkError> {
     serde_json::to_vec(body).map_err(|error| DingTalkError::Other {
         code: "unwritable".to_owned(),
         text: error.to_string(),

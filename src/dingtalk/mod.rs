@@ -1,8 +1,10 @@
 //! The platform's API, one method a call.
 
 mod attempts;
+pub mod callback;
 mod caller;
 pub mod contacts;
+pub mod envelope;
 pub mod error;
 pub mod ids;
 mod keeper;
@@ -10,6 +12,7 @@ pub mod kept;
 mod lenient;
 mod oauth;
 mod refusal;
+pub mod stream;
 mod tickets;
 mod transport;
 pub mod vault;
@@ -25,6 +28,7 @@ use url::Url;
 use crate::clock::Clock;
 use crate::config;
 
+use callback::{Callbacks, FailedCallbacks, Registration};
 use caller::Caller;
 use contacts::{AuthCodeUser, AuthScopes, ContactDepartment, ContactUser, Contacts, MembersPage};
 use error::DingTalkError;
@@ -32,6 +36,7 @@ use ids::{AuthCode, DepartmentId, UnionId, UserId};
 use keeper::Keeper;
 use kept::{JsapiTicket, JsapiTicketKind};
 use oauth::OAuth;
+use stream::{Connection, Gateway};
 use tickets::Source;
 use transport::Transport;
 use vault::Vault;
@@ -45,8 +50,10 @@ pub struct DingTalk {
 struct Inner {
     transport: Transport,
     api_url: Url,
+    clock: Clock,
     contacts: Contacts,
     oauth: OAuth,
+    callbacks: Callbacks,
     apps: BTreeMap<String, App>,
 }
 
@@ -55,6 +62,7 @@ struct App {
     settings: config::app::App,
     caller: Caller,
     jsapi_ticket: Keeper<JsapiTicketKind>,
+    gateway: Gateway,
 }
 
 impl std::fmt::Debug for DingTalk {
@@ -84,6 +92,7 @@ impl DingTalk {
         let transport = Transport::new(settings.timeout).context("no HTTP client can be made; CA certificates?")?;
         let contacts = Contacts::new(&settings.oapi_url).context("dingtalk.oapi_url")?;
         let oauth = OAuth::new(&settings.oapi_url, &settings.api_url).context("dingtalk.api_url")?;
+        let callbacks = Callbacks::new(&settings.oapi_url).context("dingtalk.oapi_url")?;
         let app = |(name, app): (&String, &config::app::App)| {
             let source = Source {
                 settings,
@@ -97,23 +106,24 @@ impl DingTalk {
                 source.app_access_token().context("dingtalk.api_url")?,
             );
             let jsapi_ticket = source.jsapi_ticket(&caller).context("dingtalk.api_url")?;
-            let settings = app.clone();
-            anyhow::Ok((
-                name.clone(),
-                App {
-                    settings,
-                    caller,
-                    jsapi_ticket,
-                },
-            ))
+            let gateway = Gateway::new(transport.clone(), &settings.api_url, app).context("dingtalk.api_url")?;
+            let app = App {
+                settings: app.clone(),
+                caller,
+                jsapi_ticket,
+                gateway,
+            };
+            anyhow::Ok((name.clone(), app))
         };
         let apps = apps.iter().map(app).collect::<Result<_, _>>()?;
         Ok(Self {
             inner: Arc::new(Inner {
                 transport,
                 api_url: settings.api_url.clone(),
+                clock,
                 contacts,
                 oauth,
+                callbacks,
                 apps,
             }),
         })
@@ -150,7 +160,9 @@ impl DingTalk {
     /// # Errors
     /// [`DingTalkError`].
     pub async fn employee_profile(&self, app: &str, userid: &UserId) -> Result<ContactUser, DingTalkError> {
-        self.inner.contacts.user(self.caller(app)?, userid).await
+        let as_of = self.inner.clock.now();
+        let contact = self.inner.contacts.user(self.caller(app)?, userid).await?;
+        Ok(ContactUser { as_of, ..contact })
     }
 
     /// Reads a department (`topapi/v2/department/get`).
@@ -187,7 +199,12 @@ impl DingTalk {
         id: DepartmentId,
         cursor: u64,
     ) -> Result<MembersPage, DingTalkError> {
-        self.inner.contacts.members(self.caller(app)?, id, cursor).await
+        let as_of = self.inner.clock.now();
+        let mut page = self.inner.contacts.members(self.caller(app)?, id, cursor).await?;
+        for contact in &mut page.list {
+            contact.as_of = as_of;
+        }
+        Ok(page)
     }
 
     /// What of the company the app may see (`auth/scopes`).
@@ -233,6 +250,55 @@ impl DingTalk {
         if let Ok(app) = self.app(app) {
             app.jsapi_ticket.reject(ticket);
         }
+    }
+
+    /// Registers a callback for the company (`call_back/register_call_back`). The platform posts a check to its
+    /// address meanwhile.
+    ///
+    /// # Errors
+    /// [`DingTalkError`].
+    pub async fn register_callback(&self, app: &str, registration: &Registration) -> Result<(), DingTalkError> {
+        self.inner.callbacks.register(self.caller(app)?, registration).await
+    }
+
+    /// Puts another callback in the place of the registered one (`call_back/update_call_back`).
+    ///
+    /// # Errors
+    /// [`DingTalkError`].
+    pub async fn update_callback(&self, app: &str, registration: &Registration) -> Result<(), DingTalkError> {
+        self.inner.callbacks.update(self.caller(app)?, registration).await
+    }
+
+    /// The registered callback (`call_back/get_call_back`), if there is one.
+    ///
+    /// # Errors
+    /// [`DingTalkError`].
+    pub async fn callback(&self, app: &str) -> Result<Option<Registration>, DingTalkError> {
+        self.inner.callbacks.show(self.caller(app)?).await
+    }
+
+    /// Removes the registered callback (`call_back/delete_call_back`).
+    ///
+    /// # Errors
+    /// [`DingTalkError`].
+    pub async fn remove_callback(&self, app: &str) -> Result<(), DingTalkError> {
+        self.inner.callbacks.remove(self.caller(app)?).await
+    }
+
+    /// Callbacks that nobody took (`call_back/get_call_back_failed_result`). The platform forgets what it answers.
+    ///
+    /// # Errors
+    /// [`DingTalkError`].
+    pub async fn failed_callbacks(&self, app: &str) -> Result<FailedCallbacks, DingTalkError> {
+        self.inner.callbacks.failed(self.caller(app)?).await
+    }
+
+    /// Opens a connection to all events of the app (`gateway/connections/open`).
+    ///
+    /// # Errors
+    /// [`DingTalkError`].
+    pub async fn connect_stream(&self, app: &str) -> Result<Connection, DingTalkError> {
+        self.app(app)?.gateway.connect().await
     }
 
     /// Fetches token and ticket of every app, so that nobody has to wait for them. Failures are only logged.

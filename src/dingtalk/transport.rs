@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use reqwest::Client;
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderName, HeaderValue};
 use serde::de::DeserializeOwned;
 use url::Url;
 
@@ -17,6 +17,7 @@ use crate::outbound;
 const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
 /// Where the new family wants the app access token.
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-acs-dingtalk-access-token");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// One call of the platform: its address, and how it wants the app access token.
 #[derive(Debug, Clone)]
@@ -90,16 +91,14 @@ impl Transport {
             (None, _) => {}
         }
         let mut request = match load.body {
-            Some(body) => self
-                .client
-                .post(url)
-                .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-                .body(body.to_vec()),
+            Some(body) => self.client.post(url).header(CONTENT_TYPE, JSON).body(body.to_vec()),
             None => self.client.get(url),
         };
         if let Some(value) = header {
             request = request.header(TOKEN_HEADER, value);
         }
+        // Without it some calls are answered in XML.
+        request = request.header(ACCEPT, JSON);
         let mut response = request.send().await.map_err(fault)?;
         let status = response.status().as_u16();
         let mut body = Vec::with_capacity(1024);

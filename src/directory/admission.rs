@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, DbErr};
 
-use super::employee::{self, Employee};
-use super::membership::{self, Membership};
+use super::employee::Employee;
+use super::plan::Plan;
 use super::profile::Profile;
 use super::roster::Roster;
 
@@ -38,8 +38,10 @@ impl Admission {
         Self(roster)
     }
 
-    /// Admits employees within the caller's transaction: adds who is new, brings up to date who changed, and answers
-    /// each with what is known here of them. No userid may come twice.
+    /// Admits employees within the caller's transaction: adds who is new, brings up to date who changed, takes back
+    /// who had left, and answers each with what is known here of them. No userid may come twice.
+    ///
+    /// Somebody who left is taken back only by what DingTalk was asked for after it was found out that they left.
     ///
     /// # Errors
     /// [`AdmitError`]; the transaction must be given up then.
@@ -49,82 +51,20 @@ impl Admission {
         profiles: &[&Profile],
     ) -> Result<HashMap<String, Employee>, AdmitError> {
         let roster = &*self.0;
+        let mut plan = Plan::locked(transaction, roster, profiles)
+            .await
+            .map_err(AdmitError::Update)?;
         let now = roster.clock.now();
-        let userids: Vec<String> = profiles.iter().map(|profile| profile.userid.clone()).collect();
-        let mut rows = employee::lock(transaction, &roster.corp_id, &userids)
+        plan.insert(transaction, roster, now)
             .await
-            .map_err(AdmitError::Update)?;
-        let known: HashMap<&str, &employee::Model> = rows.iter().map(|row| (row.userid.as_str(), row)).collect();
-        let (mut new, mut changed) = (Vec::new(), Vec::new());
-        for &profile in profiles {
-            match known.get(profile.userid.as_str()) {
-                None => new.push(profile),
-                Some(row) if row.differs_from(profile) => changed.push(profile),
-                Some(_) => {}
-            }
-        }
-        if !new.is_empty() || !changed.is_empty() {
-            employee::upsert(transaction, &roster.corp_id, new, now)
-                .await
-                .map_err(AdmitError::Insert)?;
-            employee::upsert(transaction, &roster.corp_id, changed, now)
-                .await
-                .map_err(AdmitError::Update)?;
-            rows = employee::lock(transaction, &roster.corp_id, &userids)
-                .await
-                .map_err(AdmitError::Update)?;
-        }
-        let memberships = place(transaction, &roster.corp_id, profiles, &rows)
-            .await
-            .map_err(AdmitError::Update)?;
-        let employees = roster
-            .complete(transaction, rows, memberships)
-            .await
-            .map_err(AdmitError::Update)?;
+            .map_err(AdmitError::Insert)?;
+        let stored = plan.update(transaction, roster, now).await;
+        let (rows, memberships) = stored.map_err(AdmitError::Update)?;
+        let employees = roster.complete(transaction, rows, memberships).await;
+        let employees = employees.map_err(AdmitError::Update)?;
         Ok(employees
             .into_iter()
             .map(|employee| (employee.userid.clone(), employee))
             .collect())
     }
-}
-
-/// Puts the memberships of the profiles in the place of those stored, where they differ; answers them by our id of the
-/// employee.
-async fn place(
-    transaction: &impl ConnectionTrait,
-    corp_id: &str,
-    profiles: &[&Profile],
-    rows: &[employee::Model],
-) -> Result<HashMap<i64, Vec<Membership>>, DbErr> {
-    let mut stored = membership::by_employee(transaction, rows).await?;
-    let told: HashMap<&str, &Profile> = profiles
-        .iter()
-        .map(|profile| (profile.userid.as_str(), *profile))
-        .collect();
-    let (mut moved, mut now) = (Vec::new(), Vec::new());
-    for row in rows {
-        let Some(profile) = told.get(row.userid.as_str()) else {
-            continue;
-        };
-        let stored = stored.entry(row.id).or_default();
-        if *stored == profile.memberships {
-            continue;
-        }
-        moved.push(row.id);
-        now.extend(
-            (0..)
-                .zip(&profile.memberships)
-                .map(|(rank, membership)| membership::Model {
-                    employee_id: row.id,
-                    department_id: membership.department_id,
-                    corp_id: corp_id.to_owned(),
-                    rank,
-                    main: membership.main,
-                    leader: membership.leader,
-                }),
-        );
-        stored.clone_from(&profile.memberships);
-    }
-    membership::replace(transaction, &moved, now).await?;
-    Ok(stored)
 }

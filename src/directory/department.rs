@@ -2,8 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
+use sea_orm::QuerySelect as _;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
+
+use super::tree::ROOT;
+
+/// Most rows that one statement writes.
+const CHUNK: usize = 500;
 
 /// A row of `departments`.
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -38,14 +44,53 @@ pub(super) async fn all(db: &impl ConnectionTrait, corp_id: &str) -> Result<Vec<
     Entity::find().filter(Column::CorpId.eq(corp_id)).all(db).await
 }
 
+/// Every department of the company, the root's row locked until the transaction ends where the database knows such
+/// locks: a branch or a path follows from other rows, so that one writer works at a time.
+pub(super) async fn lock_all(transaction: &impl ConnectionTrait, corp_id: &str) -> Result<Vec<Model>, DbErr> {
+    Entity::find_by_id((corp_id.to_owned(), ROOT))
+        .lock_exclusive()
+        .one(transaction)
+        .await?;
+    all(transaction, corp_id).await
+}
+
+/// How many departments there are, and when one of them last changed: together they differ after every change.
+pub(super) async fn version(db: &impl ConnectionTrait, corp_id: &str) -> Result<(i64, Option<DateTime<Utc>>), DbErr> {
+    let version = Entity::find()
+        .select_only()
+        .column_as(Column::Id.count(), "count")
+        .column_as(Column::UpdatedAt.max(), "updated_at")
+        .filter(Column::CorpId.eq(corp_id))
+        .into_tuple()
+        .one(db)
+        .await?;
+    Ok(version.unwrap_or_default())
+}
+
+/// Forgets departments.
+pub(super) async fn delete(db: &impl ConnectionTrait, corp_id: &str, ids: &[i64]) -> Result<(), DbErr> {
+    for ids in ids.chunks(CHUNK) {
+        Entity::delete_many()
+            .filter(Column::CorpId.eq(corp_id))
+            .filter(Column::Id.is_in(ids.iter().copied()))
+            .exec(db)
+            .await?;
+    }
+    Ok(())
+}
+
 /// Keeps departments as they are now.
 pub(super) async fn upsert(db: &impl ConnectionTrait, mut departments: Vec<Model>) -> Result<(), DbErr> {
-    if departments.is_empty() {
-        return Ok(());
-    }
     // Sorted, so that two instances lock the rows in one order.
     departments.sort_by_key(|department| department.id);
-    let rows = departments.into_iter().map(|department| ActiveModel {
+    for departments in departments.chunks(CHUNK) {
+        upsert_chunk(db, departments).await?;
+    }
+    Ok(())
+}
+
+async fn upsert_chunk(db: &impl ConnectionTrait, departments: &[Model]) -> Result<(), DbErr> {
+    let rows = departments.iter().cloned().map(|department| ActiveModel {
         corp_id: Set(department.corp_id),
         id: Set(department.id),
         name: Set(department.name),

@@ -1,20 +1,22 @@
-//! The departments of the company: known from our table, learned from DingTalk one by one.
+//! The departments of the company: known from our table, and stored there as DingTalk tells of them.
 
-use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::DbErr;
-use tokio::sync::Mutex;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use super::department;
+use super::department_change::{DepartmentChange, Told, Written};
 use super::text::bounded;
 use super::tree::{Node, Place, Tree};
 use crate::clock::Clock;
 use crate::database::{self, Database};
 use crate::dingtalk::DingTalk;
+use crate::dingtalk::contacts::ContactDepartment;
 use crate::dingtalk::error::DingTalkError;
 use crate::dingtalk::ids::DepartmentId;
 use crate::error::Error;
@@ -22,8 +24,8 @@ use crate::error::Error;
 /// The deepest chain that is followed up at the platform.
 const MAX_DEPTH: usize = 64;
 
-/// The longest that a login waits for departments that are not known yet.
-const LEARN_FOR: Duration = Duration::from_secs(5);
+/// How often it is looked for what other instances have stored.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The departments of one company. Clones share everything.
 #[derive(Clone)]
@@ -35,24 +37,6 @@ struct House {
     corp_id: String,
     clock: Clock,
     tree: RwLock<Arc<Tree>>,
-    learning: Mutex<Learning>,
-    /// Whether the one login that is learning has come to the database.
-    storing: AtomicBool,
-}
-
-/// The last attempt to learn of departments that did not succeed.
-#[derive(Default)]
-struct Learning {
-    lacking: Option<(Instant, Lacking)>,
-}
-
-/// What was lacking.
-#[derive(Clone, Copy)]
-enum Lacking {
-    /// The platform gave none.
-    Departments,
-    /// The database was away.
-    Database,
 }
 
 impl Departments {
@@ -69,8 +53,6 @@ impl Departments {
             corp_id,
             clock,
             tree: RwLock::default(),
-            learning: Mutex::default(),
-            storing: AtomicBool::new(false),
         }));
         departments.reload().await?;
         Ok(departments)
@@ -95,103 +77,25 @@ impl Departments {
         place
     }
 
-    /// Fetches departments that are not known yet, with their ancestors, and keeps them: one login at a time, for
-    /// most wait for the same ones. What the platform does not give in time is left out with a warning: no login
-    /// fails for it, and the next one asks again.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is away.
-    pub async fn learn(&self, app: &str, ids: impl IntoIterator<Item = i64>) -> Result<(), Error> {
-        const SLOW: &str = "DingTalk gives departments too slowly: a login goes on without some of them";
-        let tree = self.tree();
-        let mut incomplete: BTreeSet<i64> = ids.into_iter().filter(|id| tree.missing(*id).is_some()).collect();
-        if incomplete.is_empty() {
-            return Ok(());
-        }
-        let began = Instant::now();
-        let Ok(mut learning) = timeout_at(began + LEARN_FOR, self.0.learning.lock()).await else {
-            if self.0.storing.load(Ordering::Relaxed) {
-                return Err(Error::Unavailable(anyhow::anyhow!(
-                    "the database does not store departments in time"
-                )));
-            }
-            tracing::warn!(SLOW);
-            return Ok(());
-        };
-        // What went wrong while this login waited would go wrong again.
-        match learning.lacking {
-            Some((since, Lacking::Departments)) if since > began => return Ok(()),
-            Some((since, Lacking::Database)) if since > began => {
-                return Err(Error::Unavailable(anyhow::anyhow!("as for the login before this one")));
-            }
-            _ => {}
-        }
-        let tree = self.tree();
-        incomplete.retain(|id| tree.missing(*id).is_some());
-        let mut grown = (*tree).clone();
-        let mut learned = BTreeSet::new();
-        let fetch = self.fetch(app, &incomplete, &mut grown, &mut learned);
-        let whole = timeout_at(began + LEARN_FOR, fetch).await.unwrap_or_else(|_elapsed| {
-            tracing::warn!(SLOW);
-            false
-        });
-        if !whole {
-            learning.lacking = Some((Instant::now(), Lacking::Departments));
-        }
-        if learned.is_empty() {
-            return Ok(());
-        }
-        // Those below a department that was missing have another path now.
-        for id in incomplete.into_iter().filter(|id| grown.contains(*id)) {
-            learned.insert(id);
-            learned.extend(grown.place(id).path.iter().map(|up| up.id));
-        }
-        self.0.storing.store(true, Ordering::Relaxed);
-        let kept = self.keep(&grown, &learned).await;
-        self.0.storing.store(false, Ordering::Relaxed);
-        match kept {
-            Err(cause @ Error::Unavailable(_)) => {
-                learning.lacking = Some((Instant::now(), Lacking::Database));
-                Err(cause)
-            }
-            Err(cause) => {
-                tracing::warn!(%cause, "departments cannot be stored; they are read again at the next login");
-                Ok(())
-            }
-            Ok(()) => Ok(()),
-        }
+    /// Stores a department as it was read, with those of its ancestors that are not known.
+    pub(super) async fn keep(
+        &self,
+        app: &str,
+        department: ContactDepartment,
+        as_of: DateTime<Utc>,
+    ) -> Result<Written, Error> {
+        let id = department.id.0;
+        let node = node(department);
+        let mut tree = (*self.tree()).clone();
+        tree.insert(id, node.clone());
+        let mut told = BTreeMap::from([(id, Told { node, as_of })]);
+        self.ask_upwards(app, id, &mut tree, &mut told).await;
+        self.write(&told, &[]).await
     }
 
-    /// Fetches whatever is missing above `ids`; false where the platform gives no departments at all.
-    async fn fetch(&self, app: &str, ids: &BTreeSet<i64>, grown: &mut Tree, learned: &mut BTreeSet<i64>) -> bool {
-        for id in ids {
-            for _ in 0..MAX_DEPTH {
-                let Some(missing) = grown.missing(*id) else {
-                    break;
-                };
-                match self.0.dingtalk.department(app, DepartmentId(missing)).await {
-                    Ok(department) => {
-                        let node = Node {
-                            name: bounded(department.name, 255),
-                            parent_id: department.parent_id.map(|parent| parent.0),
-                        };
-                        grown.insert(missing, node);
-                        learned.insert(missing);
-                    }
-                    Err(cause) => {
-                        tracing::warn!(department = missing, %cause, "the department cannot be read from DingTalk");
-                        if !matches!(
-                            cause,
-                            DingTalkError::NotFound { .. } | DingTalkError::OutsideRange { .. }
-                        ) {
-                            return false;
-                        }
-                        break;
-                    }
-                }
-            }
-        }
-        true
+    /// Forgets a department.
+    pub(super) async fn forget(&self, id: i64) -> Result<Written, Error> {
+        self.write(&BTreeMap::new(), &[id]).await
     }
 
     /// Reads the departments again.
@@ -199,47 +103,168 @@ impl Departments {
     /// # Errors
     /// The database's.
     pub async fn reload(&self) -> Result<(), DbErr> {
-        let mut tree = Tree::default();
-        for row in department::all(self.0.database.reader(), &self.0.corp_id).await? {
-            tree.insert(
-                row.id,
-                Node {
-                    name: row.name,
-                    parent_id: row.parent_id,
-                },
-            );
-        }
-        *self.0.tree.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(tree);
+        let rows = department::all(self.0.database.reader(), &self.0.corp_id).await?;
+        self.show(&rows);
         Ok(())
     }
 
-    async fn keep(&self, grown: &Tree, learned: &BTreeSet<i64>) -> Result<(), Error> {
-        let now = self.0.clock.now();
-        let rows = learned.iter().map(|id| {
-            let place = grown.place(*id);
-            department::Model {
-                corp_id: self.0.corp_id.clone(),
-                id: *id,
-                name: place.name.unwrap_or_default(),
-                parent_id: grown.parent_of(*id),
-                root_id: place.branch.map_or(*id, |branch| branch.id),
-                path: bounded(
-                    place
-                        .path
-                        .iter()
-                        .fold("/".to_owned(), |path, up| format!("{path}{}/", up.id)),
-                    1024,
-                ),
-                updated_at: now,
+    /// Follows what other instances store, until told to stop.
+    pub async fn follow(self, stop: CancellationToken) {
+        let mut seen = None;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = sleep(LOOK_EVERY) => {}
             }
+            // The version first: what is stored between the two reads is read again.
+            let look = async {
+                let version = department::version(self.0.database.reader(), &self.0.corp_id).await?;
+                if seen != Some(version) {
+                    self.reload().await?;
+                }
+                Ok(version)
+            };
+            match database::within_limit(look).await {
+                Ok(version) => seen = Some(version),
+                Err(cause) => tracing::debug!(%cause, "departments of other instances cannot be read yet"),
+            }
+        }
+    }
+
+    /// Asks for whatever is missing on the way up from a department, itself included; false where the platform gives
+    /// no departments at all.
+    pub(super) async fn ask_upwards(
+        &self,
+        app: &str,
+        id: i64,
+        tree: &mut Tree,
+        told: &mut BTreeMap<i64, Told>,
+    ) -> bool {
+        for _ in 0..MAX_DEPTH {
+            let Some(missing) = tree.missing(id) else {
+                break;
+            };
+            let as_of = self.0.clock.now();
+            match self.0.dingtalk.department(app, DepartmentId(missing)).await {
+                Ok(department) => {
+                    let node = node(department);
+                    tree.insert(missing, node.clone());
+                    told.insert(missing, Told { node, as_of });
+                }
+                Err(cause) => {
+                    tracing::warn!(department = missing, %cause, "the department cannot be read from DingTalk");
+                    return matches!(
+                        cause,
+                        DingTalkError::NotFound { .. } | DingTalkError::OutsideRange { .. }
+                    );
+                }
+            }
+        }
+        true
+    }
+
+    /// Stores what was told and what is gone, and with it the branch and path of every department that depends on it.
+    pub(super) async fn write(&self, told: &BTreeMap<i64, Told>, gone: &[i64]) -> Result<Written, Error> {
+        self.work(told, gone, true).await
+    }
+
+    /// Works out what writing would do.
+    pub(super) async fn compare(&self, told: &BTreeMap<i64, Told>, gone: &[i64]) -> Result<Written, Error> {
+        self.work(told, gone, false).await
+    }
+
+    async fn work(&self, told: &BTreeMap<i64, Told>, gone: &[i64], write: bool) -> Result<Written, Error> {
+        database::within_tries(|| self.transaction(told, gone, write)).await
+    }
+
+    async fn transaction(&self, told: &BTreeMap<i64, Told>, gone: &[i64], write: bool) -> Result<Written, DbErr> {
+        let house = &*self.0;
+        let transaction = house.database.begin().await?;
+        let stored = department::lock_all(&transaction, &house.corp_id).await?;
+        let known: HashMap<i64, &department::Model> = stored.iter().map(|row| (row.id, row)).collect();
+        let mut tree = grown(&stored);
+        let mut written = Written::default();
+        for (id, told) in told {
+            let mut node = told.node.clone();
+            if let Some(row) = known.get(id) {
+                // A name that the platform does not give is hidden from us, and stays.
+                if node.name.is_empty() {
+                    node.name.clone_from(&row.name);
+                }
+                let differs = row.name != node.name || row.parent_id != node.parent_id;
+                if differs && row.updated_at > told.as_of {
+                    written.overtaken.push(*id);
+                    continue;
+                }
+            }
+            tree.insert(*id, node);
+        }
+        for id in gone.iter().filter(|id| known.contains_key(*id)) {
+            tree.remove(*id);
+            written.gone.push(*id);
+        }
+        // Later than every other change, so that whoever looks for changes sees this one.
+        let last = stored.iter().map(|row| row.updated_at).max();
+        let now = last.map_or(house.clock.now(), |last| {
+            house.clock.now().max(last + TimeDelta::milliseconds(1))
         });
-        let rows = rows.collect();
-        database::within_limit(async {
-            let transaction = self.0.database.begin().await?;
-            department::upsert(&transaction, rows).await?;
-            transaction.commit().await?;
-            self.reload().await
-        })
-        .await
+        let mut rows = Vec::new();
+        for id in tree.ids() {
+            let former = known.get(&id).copied();
+            let row = self.row(&tree, id, former.map_or(now, |row| row.updated_at));
+            if former != Some(&row) {
+                written.changed.push(DepartmentChange::new(former, &row));
+                rows.push(department::Model { updated_at: now, ..row });
+            }
+        }
+        if !write || (rows.is_empty() && written.gone.is_empty()) {
+            return Ok(written);
+        }
+        department::upsert(&transaction, rows).await?;
+        department::delete(&transaction, &house.corp_id, &written.gone).await?;
+        let rows = department::all(&transaction, &house.corp_id).await?;
+        transaction.commit().await?;
+        self.show(&rows);
+        Ok(written)
+    }
+
+    fn row(&self, tree: &Tree, id: i64, updated_at: DateTime<Utc>) -> department::Model {
+        let place = tree.place(id);
+        let path = place
+            .path
+            .iter()
+            .fold("/".to_owned(), |path, up| format!("{path}{}/", up.id));
+        department::Model {
+            corp_id: self.0.corp_id.clone(),
+            id,
+            name: place.name.unwrap_or_default(),
+            parent_id: tree.parent_of(id),
+            root_id: place.branch.map_or(id, |branch| branch.id),
+            path: bounded(path, 1024),
+            updated_at,
+        }
+    }
+
+    fn show(&self, rows: &[department::Model]) {
+        *self.0.tree.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(grown(rows));
+    }
+}
+
+fn grown(rows: &[department::Model]) -> Tree {
+    let mut tree = Tree::default();
+    for row in rows {
+        let node = Node {
+            name: row.name.clone(),
+            parent_id: row.parent_id,
+        };
+        tree.insert(row.id, node);
+    }
+    tree
+}
+
+pub(super) fn node(department: ContactDepartment) -> Node {
+    Node {
+        name: bounded(department.name, 255),
+        parent_id: department.parent_id.map(|parent| parent.0),
     }
 }

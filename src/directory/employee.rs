@@ -90,12 +90,31 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {
-    /// Whether DingTalk says something else of the employee than is stored here; memberships are stored apart.
-    pub(super) fn differs_from(&self, profile: &Profile) -> bool {
-        self.unionid != profile.unionid
-            || self.name != profile.name
-            || self.avatar != profile.avatar
-            || self.position != profile.position
+    /// Completes a profile by what is stored. Every member has a name and a unionid, so that one without is one whose
+    /// fields are hidden from us; picture and position are absent where nobody has filled them in, and follow.
+    pub(super) fn complete(&self, mut profile: Profile) -> Profile {
+        if profile.unionid.is_none() {
+            profile.unionid.clone_from(&self.unionid);
+        }
+        if profile.name.is_empty() {
+            profile.name.clone_from(&self.name);
+        }
+        profile
+    }
+
+    /// The columns of which DingTalk says something else than is stored here; memberships are stored apart.
+    pub(super) fn differences(&self, profile: &Profile) -> Vec<&'static str> {
+        let columns = [
+            ("unionid", self.unionid == profile.unionid),
+            ("name", self.name == profile.name),
+            ("avatar", self.avatar == profile.avatar),
+            ("position", self.position == profile.position),
+        ];
+        columns
+            .into_iter()
+            .filter(|(_, same)| !same)
+            .map(|(column, _)| column)
+            .collect()
     }
 }
 
@@ -113,6 +132,56 @@ pub(super) async fn lock(
         .lock_exclusive()
         .all(transaction)
         .await
+}
+
+/// The rows of some userids.
+pub(super) async fn find_many(
+    db: &impl ConnectionTrait,
+    corp_id: &str,
+    userids: &[String],
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::CorpId.eq(corp_id))
+        .filter(Column::Userid.is_in(userids))
+        .all(db)
+        .await
+}
+
+/// Userid and name of those who have not left, by userid, from behind `after` on.
+pub(super) async fn here_after(
+    db: &impl ConnectionTrait,
+    corp_id: &str,
+    after: &str,
+    most: u64,
+) -> Result<Vec<(String, String)>, DbErr> {
+    Entity::find()
+        .select_only()
+        .columns([Column::Userid, Column::Name])
+        .filter(Column::CorpId.eq(corp_id))
+        .filter(Column::LeftAt.is_null())
+        .filter(Column::Userid.gt(after))
+        .order_by_asc(Column::Userid)
+        .limit(most)
+        .into_tuple()
+        .all(db)
+        .await
+}
+
+/// The rows of some persons, locked likewise; who left last comes first.
+pub(super) async fn lock_persons(
+    transaction: &impl ConnectionTrait,
+    corp_id: &str,
+    unionids: &[&str],
+) -> Result<Vec<Model>, DbErr> {
+    let mut rows = Entity::find()
+        .filter(Column::CorpId.eq(corp_id))
+        .filter(Column::Unionid.is_in(unionids.iter().copied()))
+        .order_by_asc(Column::Userid)
+        .lock_exclusive()
+        .all(transaction)
+        .await?;
+    rows.sort_by_key(|row| std::cmp::Reverse(row.left_at));
+    Ok(rows)
 }
 
 /// Finds one employee by DingTalk's id.
@@ -133,12 +202,14 @@ pub(super) async fn find_by_id(db: &impl ConnectionTrait, corp_id: &str, id: i64
 pub(super) async fn upsert(
     db: &impl ConnectionTrait,
     corp_id: &str,
-    mut profiles: Vec<&Profile>,
+    profiles: &[Profile],
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
     if profiles.is_empty() {
         return Ok(());
     }
+    // Sorted, so that two instances lock the rows in one order.
+    let mut profiles: Vec<&Profile> = profiles.iter().collect();
     profiles.sort_by(|one, other| one.userid.cmp(&other.userid));
     let rows = profiles.into_iter().map(|profile| ActiveModel {
         corp_id: Set(corp_id.to_owned()),
@@ -167,6 +238,41 @@ pub(super) async fn upsert(
                 .to_owned(),
         )
         .exec_without_returning(db)
+        .await?;
+    Ok(())
+}
+
+/// Marks employees as left, or as here again.
+pub(super) async fn set_left(
+    db: &impl ConnectionTrait,
+    ids: &[i64],
+    left_at: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    Entity::update_many()
+        .col_expr(Column::LeftAt, Expr::value(left_at))
+        .col_expr(Column::UpdatedAt, Expr::value(now))
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// Gives the record of an employee another userid.
+pub(super) async fn rename(
+    db: &impl ConnectionTrait,
+    id: i64,
+    userid: String,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::Userid, Expr::value(userid))
+        .col_expr(Column::UpdatedAt, Expr::value(now))
+        .filter(Column::Id.eq(id))
+        .exec(db)
         .await?;
     Ok(())
 }

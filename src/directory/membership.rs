@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use sea_orm::ActiveValue::Set;
 use sea_orm::QueryOrder as _;
 use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::employee;
 use crate::database;
@@ -18,6 +19,48 @@ pub struct Membership {
     pub main: bool,
     /// Whether the employee leads it.
     pub leader: bool,
+}
+
+/// Belonging to one department, as DingTalk tells it: a page of members says less than a member's own record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToldMembership {
+    /// DingTalk's id of the department.
+    #[serde(rename = "i")]
+    pub department_id: i64,
+    /// Whether it is the main one; none where nothing was said.
+    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
+    pub main: Option<bool>,
+    /// Whether the employee leads it; none where nothing was said.
+    #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
+    pub leader: Option<bool>,
+}
+
+/// What is told, completed by what is `stored` of the same employee. Everybody belongs somewhere: where no department
+/// is told, the list was hidden from us and the stored one stays.
+pub(super) fn completed(told: &[ToldMembership], stored: &[Membership]) -> Vec<Membership> {
+    if told.is_empty() {
+        return stored.to_vec();
+    }
+    let known = |id: i64| stored.iter().find(|membership| membership.department_id == id);
+    let silent = told.iter().all(|membership| membership.main.is_none());
+    let kept = told
+        .iter()
+        .map(|membership| membership.department_id)
+        .find(|id| known(*id).is_some_and(|stored| stored.main));
+    let main = if silent {
+        kept.or(told.first().map(|membership| membership.department_id))
+    } else {
+        None
+    };
+    told.iter()
+        .map(|membership| Membership {
+            department_id: membership.department_id,
+            main: membership.main.unwrap_or(main == Some(membership.department_id)),
+            leader: membership
+                .leader
+                .unwrap_or_else(|| known(membership.department_id).is_some_and(|stored| stored.leader)),
+        })
+        .collect()
 }
 
 /// A row of `memberships`.
@@ -79,25 +122,33 @@ pub(super) async fn by_employee(
     Ok(memberships)
 }
 
-/// Puts `now` in the place of whatever memberships these employees had.
-pub(super) async fn replace(db: &impl ConnectionTrait, ids: &[i64], now: Vec<Model>) -> Result<(), DbErr> {
-    if !ids.is_empty() {
-        Entity::delete_many()
-            .filter(Column::EmployeeId.is_in(ids.iter().copied()))
-            .exec(db)
-            .await?;
-    }
-    if now.is_empty() {
+/// Puts memberships in the place of whatever these employees had.
+pub(super) async fn replace(
+    db: &impl ConnectionTrait,
+    corp_id: &str,
+    placed: &[(i64, &Vec<Membership>)],
+) -> Result<(), DbErr> {
+    if placed.is_empty() {
         return Ok(());
     }
-    let rows = now.into_iter().map(|membership| ActiveModel {
-        employee_id: Set(membership.employee_id),
-        department_id: Set(membership.department_id),
-        corp_id: Set(membership.corp_id),
-        rank: Set(membership.rank),
-        main: Set(membership.main),
-        leader: Set(membership.leader),
+    let ids: Vec<i64> = placed.iter().map(|(employee_id, _)| *employee_id).collect();
+    Entity::delete_many()
+        .filter(Column::EmployeeId.is_in(ids))
+        .exec(db)
+        .await?;
+    let rows = placed.iter().flat_map(|(employee_id, memberships)| {
+        (0..).zip(*memberships).map(move |(rank, membership)| ActiveModel {
+            employee_id: Set(*employee_id),
+            department_id: Set(membership.department_id),
+            corp_id: Set(corp_id.to_owned()),
+            rank: Set(rank),
+            main: Set(membership.main),
+            leader: Set(membership.leader),
+        })
     });
-    Entity::insert_many(rows).exec_without_returning(db).await?;
+    let rows: Vec<ActiveModel> = rows.collect();
+    if !rows.is_empty() {
+        Entity::insert_many(rows).exec_without_returning(db).await?;
+    }
     Ok(())
 }

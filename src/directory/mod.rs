@@ -1,31 +1,49 @@
 //! Who works here, and where: employees, departments, memberships and roles.
 
 pub mod admission;
+pub mod browse;
+mod change;
 pub mod department;
+mod department_change;
 pub mod departments;
 pub mod employee;
+pub mod http;
+pub mod learning;
+mod leaving;
+pub mod mapped_grant;
+mod mapping;
 pub mod membership;
+mod plan;
 pub mod profile;
+pub mod reader;
+pub mod reread;
 pub mod role;
 pub mod role_grant;
 pub mod roles;
 mod roster;
 pub mod standing;
+pub mod sync;
 mod text;
 pub mod tree;
 
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::config::Settings;
 use crate::database::Database;
 use crate::dingtalk::DingTalk;
 use crate::error::Error;
 use admission::Admission;
+use browse::Browse;
 use departments::Departments;
 use employee::Employee;
+use learning::Learning;
+use mapping::Mapping;
+use reread::Rereading;
 use roles::Roles;
 use roster::Roster;
 use standing::Standing;
+use sync::Sync;
 
 /// The directory of one company. Clones share everything.
 #[derive(Clone)]
@@ -33,12 +51,20 @@ pub struct Directory {
     roster: Arc<Roster>,
     /// Where people belong.
     pub departments: Departments,
+    /// Where people belong that is not known yet.
+    pub learning: Learning,
     /// Who comes in, or comes again.
     pub admission: Admission,
+    /// Who is here, page by page.
+    pub browse: Browse,
     /// Who may be here.
     pub standing: Standing,
     /// What people may do.
     pub roles: Roles,
+    /// What has become of somebody or something.
+    pub reread: Rereading,
+    /// The whole company, read again.
+    pub sync: Sync,
 }
 
 impl Directory {
@@ -47,22 +73,40 @@ impl Directory {
     /// # Errors
     /// When the database does not answer.
     pub async fn open(
+        settings: &Settings,
         database: Database,
         dingtalk: DingTalk,
-        corp_id: String,
-        admins: Vec<String>,
         clock: Clock,
     ) -> anyhow::Result<Self> {
-        let departments = Departments::open(database.clone(), dingtalk, corp_id.clone(), clock.clone()).await?;
+        let corp_id = settings.dingtalk.corp_id.clone();
+        let departments = Departments::open(database.clone(), dingtalk.clone(), corp_id.clone(), clock.clone()).await?;
         let roster = Arc::new(Roster {
             database,
             corp_id,
-            admins,
+            admins: settings.admin.userids.clone(),
+            mapping: Mapping::new(&settings.directory),
             clock,
         });
+        let learning = Learning::new(departments.clone());
+        let reread = Rereading::new(
+            Arc::clone(&roster),
+            dingtalk.clone(),
+            departments.clone(),
+            learning.clone(),
+        );
         Ok(Self {
+            sync: Sync::new(
+                Arc::clone(&roster),
+                dingtalk,
+                departments.clone(),
+                reread.clone(),
+                &settings.directory,
+            ),
+            reread,
             departments,
+            learning,
             admission: Admission::new(Arc::clone(&roster)),
+            browse: Browse::new(Arc::clone(&roster)),
             standing: Standing::new(Arc::clone(&roster)),
             roles: Roles::new(Arc::clone(&roster)),
             roster,

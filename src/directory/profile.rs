@@ -1,27 +1,52 @@
 //! What DingTalk says of an employee.
 
-use super::membership::Membership;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::membership::ToldMembership;
 use super::text::bounded;
-use crate::dingtalk::contacts::{AuthCodeUser, ContactUser};
+use crate::dingtalk::contacts::{AuthCodeUser, ContactUser, Label};
+use crate::dingtalk::ids::DepartmentId;
 
 /// More departments than anybody belongs to.
 const MAX_DEPARTMENTS: usize = 64;
+/// More labels than anybody has.
+const MAX_LABELS: usize = 256;
 
-/// What DingTalk says of an employee, in bounds that every database keeps.
-#[derive(Debug, Clone)]
+/// What DingTalk says of an employee, in bounds that every database keeps. Under short names a sync keeps it by the
+/// hundred thousand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
     /// DingTalk's id within the company.
+    #[serde(rename = "u")]
     pub userid: String,
     /// DingTalk's id across companies.
+    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
     pub unionid: Option<String>,
     /// Full name.
+    #[serde(rename = "n")]
     pub name: String,
     /// Address of the picture, or nothing.
+    #[serde(rename = "a", default, skip_serializing_if = "String::is_empty")]
     pub avatar: String,
     /// Job title, or nothing.
+    #[serde(rename = "p", default, skip_serializing_if = "String::is_empty")]
     pub position: String,
     /// Departments in DingTalk's order.
-    pub memberships: Vec<Membership>,
+    #[serde(rename = "d")]
+    pub memberships: Vec<ToldMembership>,
+    /// Whether they administer the company in DingTalk; none where nothing was said.
+    #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
+    pub admin: Option<bool>,
+    /// Their labels in DingTalk; none where nothing was said.
+    #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Vec<String>>,
+    /// Whether this is their own record, and not an item of a list that somebody else may have overtaken.
+    #[serde(rename = "w")]
+    pub whole: bool,
+    /// When DingTalk was asked: whatever happened later may be missing here.
+    #[serde(rename = "t", with = "chrono::serde::ts_milliseconds")]
+    pub as_of: DateTime<Utc>,
 }
 
 impl Profile {
@@ -36,18 +61,44 @@ impl Profile {
         }
         self
     }
+
+    /// A member as a page of `department`'s members tells of them: main department, labels and leadership elsewhere
+    /// are usually not said there.
+    #[must_use]
+    pub fn listed(contact: ContactUser, department: DepartmentId) -> Self {
+        let positions = !contact.dept_position_list.is_empty();
+        let labels = Some(labels(&contact.role_list)).filter(|labels| !labels.is_empty());
+        let leader = contact.leader;
+        let own = Self::from(contact);
+        let memberships = own.memberships.into_iter().map(|membership| ToldMembership {
+            main: membership.main.filter(|_| positions),
+            leader: leader.filter(|_| membership.department_id == department.0),
+            ..membership
+        });
+        Self {
+            memberships: memberships.collect(),
+            labels,
+            whole: false,
+            ..own
+        }
+    }
+}
+
+fn labels(labels: &[Label]) -> Vec<String> {
+    let named = labels.iter().filter(|label| !label.name.is_empty());
+    named.take(MAX_LABELS).map(|label| bounded(&label.name, 255)).collect()
 }
 
 impl From<ContactUser> for Profile {
     fn from(contact: ContactUser) -> Self {
         let main = contact.main_department();
-        let mut memberships: Vec<Membership> = Vec::new();
+        let mut memberships: Vec<ToldMembership> = Vec::new();
         for id in contact.dept_id_list.iter().copied().take(MAX_DEPARTMENTS) {
             if memberships.iter().all(|known| known.department_id != id.0) {
-                memberships.push(Membership {
+                memberships.push(ToldMembership {
                     department_id: id.0,
-                    main: main == Some(id),
-                    leader: contact.leads(id),
+                    main: Some(main == Some(id)),
+                    leader: Some(contact.leads(id)),
                 });
             }
         }
@@ -58,6 +109,10 @@ impl From<ContactUser> for Profile {
             avatar: bounded(contact.avatar.unwrap_or_default(), 1024),
             position: bounded(contact.title.unwrap_or_default(), 255),
             memberships,
+            admin: contact.admin,
+            labels: Some(labels(&contact.role_list)),
+            whole: true,
+            as_of: contact.as_of,
         }
     }
 }

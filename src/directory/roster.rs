@@ -5,6 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use sea_orm::{ConnectionTrait, DbErr};
 
 use super::employee::{self, Employee};
+use super::mapped_grant;
+use super::mapping::Mapping;
 use super::membership::{self, Membership};
 use super::role::{self, ADMIN, Role};
 use super::role_grant;
@@ -18,6 +20,7 @@ pub(super) struct Roster {
     pub(super) corp_id: String,
     /// The userids of the administrators named in the settings.
     pub(super) admins: Vec<String>,
+    pub(super) mapping: Mapping,
     pub(super) clock: Clock,
 }
 
@@ -70,7 +73,12 @@ impl Roster {
         }
         let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
         let grants = role_grant::of_employees(db, &ids).await?;
-        let roles: Vec<Role> = if grants.is_empty() {
+        let mapped = if self.mapping.is_empty() {
+            Vec::new()
+        } else {
+            mapped_grant::of_employees(db, &ids).await?
+        };
+        let roles: Vec<Role> = if grants.is_empty() && mapped.is_empty() {
             Vec::new()
         } else {
             let rows = role::all(db, &self.corp_id).await?;
@@ -84,6 +92,10 @@ impl Roster {
                     .filter(|grant| grant.employee_id == row.id)
                     .map(|grant| grant.role.clone())
                     .collect();
+                let brought = mapped
+                    .iter()
+                    .filter(|grant| grant.employee_id == row.id && self.mapping.brings(grant));
+                held.extend(brought.map(|grant| grant.role.clone()));
                 if self.admins.contains(&row.userid) {
                     held.insert(ADMIN.to_owned());
                 }

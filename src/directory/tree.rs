@@ -48,10 +48,26 @@ impl Tree {
         self.0.insert(id, node);
     }
 
+    /// Forgets a department.
+    pub fn remove(&mut self, id: i64) {
+        self.0.remove(&id);
+    }
+
+    /// Every department known.
+    pub fn ids(&self) -> impl Iterator<Item = i64> {
+        self.0.keys().copied()
+    }
+
     /// Whether the department is known.
     #[must_use]
     pub fn contains(&self, id: i64) -> bool {
         self.0.contains_key(&id)
+    }
+
+    /// The name of a known department.
+    #[must_use]
+    pub fn name_of(&self, id: i64) -> Option<&str> {
+        self.0.get(&id).map(|node| node.name.as_str())
     }
 
     /// The parent of a known department.

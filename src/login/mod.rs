@@ -191,7 +191,7 @@ impl Login {
     async fn admit(&self, profile: Profile, app: &str, seat: Seat) -> Result<(Employee, session::Model), Error> {
         self.0
             .directory
-            .departments
+            .learning
             .learn(app, profile.memberships.iter().map(|place| place.department_id))
             .await?;
         let (employee, session) = self.0.writer.store(profile, seat).await?;

@@ -106,6 +106,16 @@ impl<'a> Call<'a> {
         given.or_else(|| self.in_query(name)).filter(|text| !text.is_empty())
     }
 
+    /// A parameter that is a list of texts.
+    pub(super) fn texts(&self, name: &str) -> Vec<String> {
+        let items = match &self.body {
+            Body::Json(json) => json.get(name).and_then(Value::as_array),
+            _ => None,
+        };
+        let texts = items.into_iter().flatten().filter_map(Value::as_str);
+        texts.map(str::to_owned).collect()
+    }
+
     /// A parameter that is a number, or text that is one.
     pub(super) fn number(&self, name: &str) -> Option<i64> {
         let given = match &self.body {

@@ -46,11 +46,11 @@ pub(super) struct Event {
     /// Milliseconds since 1970.
     at_ms: i64,
     #[serde(rename = "event_type")]
-    kind: &'static str,
+    pub(super) kind: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    userids: Vec<String>,
+    pub(super) userids: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    dept_ids: Vec<i64>,
+    pub(super) dept_ids: Vec<i64>,
 }
 
 /// The last changes, the oldest first.
@@ -76,6 +76,11 @@ impl Events {
             dept_ids,
         });
         Ok(())
+    }
+
+    /// The last one.
+    pub(super) fn last(&self) -> Option<&Event> {
+        self.last.back()
     }
 
     /// Those that came after number `seen`.

@@ -13,6 +13,9 @@ pub(super) struct Fault {
     /// How often; for ever if absent.
     #[serde(default)]
     times: Option<u32>,
+    /// How many calls are done as they should be before it shows.
+    #[serde(default)]
+    pub(super) after: u64,
     /// For `delay`: how long the call waits before it is done.
     #[serde(default)]
     pub(super) delay_ms: u64,
@@ -63,6 +66,7 @@ impl Fault {
             path: path.to_owned(),
             kind,
             times: Some(1),
+            after: 0,
             delay_ms: 0,
         }
     }

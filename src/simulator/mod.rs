@@ -8,6 +8,7 @@ mod change;
 mod company;
 mod control;
 mod department;
+mod events;
 mod fault;
 mod grants;
 mod html;
@@ -29,6 +30,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App, HttpServer, web};
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use apps::MicroApp;
@@ -99,6 +101,7 @@ pub struct Simulator {
     address: SocketAddr,
     handle: ServerHandle,
     state: Shared,
+    stop: CancellationToken,
 }
 
 impl Simulator {
@@ -115,6 +118,7 @@ impl Simulator {
             App::new()
                 .app_data(shared.clone())
                 .configure(control::routes)
+                .configure(events::control::routes)
                 .configure(oauth_page::routes)
                 .default_service(web::to(platform::answer))
         })
@@ -131,7 +135,14 @@ impl Simulator {
         let server = server.run();
         let handle = server.handle();
         tokio::spawn(server);
-        Ok(Self { address, handle, state })
+        let stop = CancellationToken::new();
+        tokio::spawn(events::callback::run(state.clone(), stop.clone()));
+        Ok(Self {
+            address,
+            handle,
+            state,
+            stop,
+        })
     }
 
     /// Its base URL, for both families.
@@ -151,6 +162,7 @@ impl Simulator {
 
     /// Stops at once.
     pub async fn stop(self) {
+        self.stop.cancel();
         self.handle.stop(false).await;
     }
 }

@@ -8,6 +8,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::api::{app_tokens, departments, legacy, search, user_tokens, users};
 use super::call::{Call, Family};
+use super::events::{registration, stream};
 use super::fault::Kind;
 use super::grants::AppIndex;
 use super::misbehaviour;
@@ -91,6 +92,9 @@ fn old_api(path: &str) -> Option<Api> {
         "/topapi/v2/department/listsubid" => post(Some(scope::DEPARTMENTS), departments::list_sub_ids),
         "/topapi/v2/department/listparentbydept" => post(Some(scope::DEPARTMENTS), departments::parents),
         "/topapi/v2/department/listparentbyuser" => post(Some(scope::DEPARTMENTS), departments::parents_of_user),
+        "/call_back/get_call_back" => get(None, registration::show),
+        "/call_back/delete_call_back" => get(None, registration::remove),
+        "/call_back/get_call_back_failed_result" => get(None, registration::failed),
         "/auth/scopes" => get(None, users::scopes),
         "/user/getuserinfo" => get(None, legacy::by_auth_code),
         "/user/get" => get(Some(scope::MEMBER), legacy::user),
@@ -147,6 +151,7 @@ fn new_family(state: &mut State, call: &Call<'_>) -> Said {
     let api = match (call.method.as_str(), inner) {
         ("POST", "oauth2/accessToken") => return app_tokens::new(state, call),
         ("POST", "oauth2/userAccessToken") => return user_tokens::redeem(state, call),
+        ("POST", "gateway/connections/open") => return stream::open(state, call),
         ("POST", "oauth2/jsapiTickets") => post(None, app_tokens::new_ticket),
         ("POST", "contact/users/search") => post(Some(scope::SEARCH), search::users),
         ("POST", inner) => {

@@ -8,6 +8,7 @@ use actix_web::web::Data;
 use super::apps::{App, MicroApp, VisibleRange};
 use super::change::{Change, Events, Unchanged};
 use super::company::Company;
+use super::events::Outbox;
 use super::grants::{AppIndex, Grants};
 use super::person::{Person, View};
 use super::scans::Scans;
@@ -34,6 +35,7 @@ pub(super) struct State {
     pub(super) clock: Clock,
     pub(super) company: Company,
     pub(super) events: Events,
+    pub(super) outbox: Outbox,
     pub(super) grants: Grants,
     pub(super) scans: Scans,
     pub(super) traffic: Traffic,
@@ -58,6 +60,7 @@ impl State {
             clock,
             company,
             events: Events::default(),
+            outbox: Outbox::default(),
             grants: Grants::new(apps.len()),
             scans: Scans::default(),
             traffic: Traffic::default(),
@@ -125,6 +128,10 @@ impl State {
     /// Changes the company: whatever wants to hear of changes listens here.
     pub(super) fn change(&mut self, change: Change) -> Result<(), Unchanged> {
         let now_ms = self.clock.unix_millis();
-        self.events.make(change, &mut self.company, now_ms)
+        self.events.make(change, &mut self.company, now_ms)?;
+        if let Some(event) = self.events.last() {
+            self.outbox.post_change(event, now_ms);
+        }
+        Ok(())
     }
 }

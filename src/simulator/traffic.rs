@@ -72,6 +72,10 @@ impl Traffic {
             .iter()
             .position(|fault| fault.path == path || fault.path == ANY)?;
         let fault = self.faults.get_mut(at)?;
+        if fault.after > 0 {
+            fault.after -= 1;
+            return None;
+        }
         let met = fault.clone();
         if fault.is_used_up() {
             self.faults.remove(at);

@@ -15,8 +15,10 @@ use reqwest::{Method, RequestBuilder};
 use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::process::Child;
 use uuid::Uuid;
 
+use crate::elsewhere::{self, Elsewhere};
 use crate::process::{self, Output, Process};
 use crate::store::Store;
 
@@ -97,6 +99,11 @@ pub(crate) fn given(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
+/// Whether instances see one another's cache, and may share a database.
+pub(crate) fn is_for_several_instances() -> bool {
+    given("TEST_DATABASE_URL").is_some() && given("TEST_CACHE_URL").is_some()
+}
+
 /// Says why a test has nothing to show on these stores.
 pub(crate) fn skip(reason: &str) {
     let _ = writeln!(std::io::stderr(), "skipped: {reason}");
@@ -137,11 +144,21 @@ impl Harness {
         sso
     }
 
+    /// Starts with a company of so many people.
+    pub(crate) async fn of(people: usize, more: &[(&str, &str)]) -> Self {
+        Self::prepared_for(people, more).await.begun().await
+    }
+
     /// Company, database and settings; no service yet.
     pub(crate) async fn prepared(more: &[(&str, &str)]) -> Self {
+        Self::prepared_for(300, more).await
+    }
+
+    async fn prepared_for(people: usize, more: &[(&str, &str)]) -> Self {
         let clock = Clock::default();
         let folder = TempDir::new().expect("a folder");
-        let company = Options::demo(([127, 0, 0, 1], 0).into(), clock.clone());
+        let mut company = Options::demo(([127, 0, 0, 1], 0).into(), clock.clone());
+        company.people = people;
         let named = [
             ("DINGTALK__CORP_ID", company.corp_id.clone()),
             ("DINGTALK__APP_KEY", company.app_key.clone()),
@@ -159,6 +176,8 @@ impl Harness {
             ("DINGTALK__API_URL", simulator.url()),
             ("JSAPI__ALLOWED_ORIGINS", "https://page.example".to_owned()),
             ("DINGTALK__TIMEOUT_MS", "1000".to_owned()),
+            ("DIRECTORY__SYNC_EVERY_S", "0".to_owned()),
+            ("DIRECTORY__CALLS_PER_SECOND", "10000".to_owned()),
         ];
         let mut env: Vec<(String, String)> = named
             .into_iter()
@@ -206,11 +225,14 @@ impl Harness {
 
     /// Starts what was prepared, within this process.
     pub(crate) async fn begun(mut self) -> Self {
-        let read_file = |path: &std::path::Path| std::fs::read_to_string(path);
-        let settings = Settings::from_sources(None, &self.env, Purpose::Serve, &read_file).expect("settings");
-        let running = app::start(&settings, self.clock.clone(), true, None).await;
+        let running = app::start(&self.settings(), self.clock.clone(), true, None).await;
         self.service = Service::Here(running.expect("the service"));
         self
+    }
+
+    fn settings(&self) -> Settings {
+        let read_file = |path: &std::path::Path| std::fs::read_to_string(path);
+        Settings::from_sources(None, &self.env, Purpose::Serve, &read_file).expect("settings")
     }
 
     /// Starts the real binary on what was prepared, or again after it was killed.
@@ -246,6 +268,16 @@ impl Harness {
         sso.begun().await
     }
 
+    /// Another instance's rooms, without its service.
+    pub(crate) async fn elsewhere(&self) -> Elsewhere {
+        Elsewhere::open(&self.settings(), self.clock.clone()).await
+    }
+
+    /// An access token of a business application that acts for itself.
+    pub(crate) async fn client_token(&self, scope: &str) -> String {
+        elsewhere::client_token(&self.settings(), self.clock.clone(), scope).await
+    }
+
     /// The database, past the service.
     pub(crate) async fn store(&self) -> Store {
         Store::open(self.setting("DATABASE__URL")).await
@@ -254,6 +286,13 @@ impl Harness {
     /// A file or folder of this test's own.
     pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// Stops the service; the platform goes on.
+    pub(crate) async fn stop(self) {
+        if let Service::Here(running) = self.service {
+            running.stop().await;
+        }
     }
 
     fn address(&self) -> SocketAddr {
@@ -271,13 +310,14 @@ impl Harness {
 
     /// Does something to the simulated company.
     pub(crate) async fn company(&self, path: &str, body: Value) -> Value {
-        let response = self
-            .client
-            .post(format!("{}/_/{path}", self.simulator.url()))
-            .json(&body)
-            .send()
-            .await;
-        response.expect("the simulator").json().await.unwrap_or(Value::Null)
+        self.control(Method::POST, path, &body).await
+    }
+
+    /// Asks a control path of the simulator in any way.
+    pub(crate) async fn control(&self, method: Method, path: &str, body: &Value) -> Value {
+        let url = format!("{}/_/{path}", self.simulator.url());
+        let answer = Answer::to(self.client.request(method, url).json(body)).await;
+        answer.expect("the simulator").body
     }
 
     /// Shows a fault at a path of the platform from now on; a `delay` outlasts the time limit of a call.
@@ -310,10 +350,14 @@ impl Harness {
         answer["code"].as_str().expect("a code").to_owned()
     }
 
+    /// Where a path of the service is.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address())
+    }
+
     /// A request to the service, to be completed.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let url = format!("http://{}{path}", self.address());
-        self.client.request(method, url)
+        self.client.request(method, self.url(path))
     }
 
     /// Sends it and waits for the answer.
@@ -377,6 +421,22 @@ impl Harness {
         let output = self.output(arguments).await;
         assert_eq!(output.exit, Some(0), "{arguments:?}: {}", output.stderr);
         output.stdout
+    }
+
+    /// Starts a command, with further settings, and goes on.
+    pub(crate) fn spawn(&self, arguments: &[&str], more: &[(&str, &str)]) -> Child {
+        let more = more
+            .iter()
+            .map(|(name, value)| (format!("SSO_{name}"), (*value).to_owned()));
+        let env: Vec<(String, String)> = self.env.iter().cloned().chain(more).collect();
+        process::spawn(arguments, &env)
+    }
+
+    /// As [`Self::command`], for one that fails; answers all that it said.
+    pub(crate) async fn refused(&self, arguments: &[&str]) -> String {
+        let output = self.output(arguments).await;
+        assert_eq!(output.exit, Some(1), "{arguments:?}: {}", output.stderr);
+        output.stdout + &output.stderr
     }
 
     /// As [`Self::command`], however it ends.

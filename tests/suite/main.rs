@@ -9,8 +9,11 @@
 
 mod crash;
 mod demo;
+mod directory;
 mod doctor;
+mod elsewhere;
 mod errors;
+mod events;
 mod harness;
 mod house;
 mod instances;
@@ -25,3 +28,4 @@ mod session;
 mod settings;
 mod simulator;
 mod store;
+mod sync;

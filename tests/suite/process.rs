@@ -44,6 +44,11 @@ pub(crate) async fn run(arguments: &[&str], env: &[(String, String)]) -> Output 
     }
 }
 
+/// Starts a command, which ends with its handle.
+pub(crate) fn spawn(arguments: &[&str], env: &[(String, String)]) -> Child {
+    binary(arguments, env).spawn().expect("the binary")
+}
+
 /// `serve`, running.
 pub(crate) struct Process {
     pub(crate) address: SocketAddr,

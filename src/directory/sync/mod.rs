@@ -1,0 +1,305 @@
+//! Reads the whole company from DingTalk and brings the directory in line with it.
+
+mod journal;
+pub mod lease;
+mod pace;
+mod reading;
+pub mod report;
+pub mod run;
+mod snapshot;
+pub mod stage;
+pub mod sync_change;
+mod writing;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::departments::Departments;
+use super::employee;
+use super::reread::Rereading;
+use super::roster::Roster;
+use crate::config::directory::Directory;
+use crate::database;
+use crate::dingtalk::DingTalk;
+use crate::error::Error;
+use journal::Journal;
+use lease::Lease;
+use pace::Pace;
+use reading::{Missing, Reading, take};
+use report::{Phase, Progress, Report, SyncError};
+use run::{Cause, Counts, Run, State};
+use snapshot::{Snapshot, Step};
+use stage::Stages;
+use sync_change::SyncChange;
+use writing::Writing;
+
+/// More leavers than this, and more than [`SHARE`] of all, are not believed without a word of the administrator.
+const MOST_LEAVERS: usize = 10;
+/// One in so many.
+const SHARE: usize = 20;
+/// How often it is looked whether it is time.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// People whose userids are read from the database at once.
+const BATCH: u64 = 1000;
+
+/// Syncs of the directory. Clones share everything.
+#[derive(Clone)]
+pub struct Sync {
+    roster: Arc<Roster>,
+    dingtalk: DingTalk,
+    departments: Departments,
+    reread: Rereading,
+    journal: Journal,
+    calls_per_second: u32,
+    every: Option<Duration>,
+}
+
+/// What is wanted of a sync.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    /// Who wants it.
+    pub cause: Cause,
+    /// Only compare: nothing is written.
+    pub dry_run: bool,
+    /// Believe it even if very many have left.
+    pub yes: bool,
+}
+
+/// Whoever is to be marked as left: userid, name, and since when it is known.
+type Leavers = Vec<(String, String, DateTime<Utc>)>;
+
+impl Sync {
+    pub(super) fn new(
+        roster: Arc<Roster>,
+        dingtalk: DingTalk,
+        departments: Departments,
+        reread: Rereading,
+        settings: &Directory,
+    ) -> Self {
+        Self {
+            journal: Journal::new(Arc::clone(&roster)),
+            roster,
+            dingtalk,
+            departments,
+            reread,
+            calls_per_second: settings.calls_per_second,
+            every: settings.sync_every,
+        }
+    }
+
+    /// Reads every department and every member, and then writes what differs. Nothing is written before everything is
+    /// read, and nobody is marked as left whom the platform did not disown by their own userid.
+    ///
+    /// # Errors
+    /// [`SyncError`]; what was read until then is kept, and the next run within an hour goes on from there.
+    pub async fn run(&self, wanted: Wanted, progress: &watch::Sender<Progress>) -> Result<Report, SyncError> {
+        let roster = &*self.roster;
+        let Some(lease) = Lease::take(&roster.database, &roster.corp_id, &roster.clock).await? else {
+            return Err(SyncError::Busy);
+        };
+        let outcome = if wanted.dry_run {
+            self.work(wanted, None, progress).await
+        } else {
+            self.record(wanted, &lease, progress).await
+        };
+        lease.release().await;
+        outcome
+    }
+
+    /// The last runs, the latest first.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is away.
+    pub async fn history(&self, most: u64) -> Result<Vec<Run>, Error> {
+        self.journal.history(most).await
+    }
+
+    /// What a run changed, for whom and why.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is away.
+    pub async fn changes(&self, run: Uuid) -> Result<Vec<SyncChange>, Error> {
+        self.journal.changes(run).await
+    }
+
+    /// Syncs whenever it is time and no other instance does, until told to stop.
+    pub async fn follow(self, stop: CancellationToken) {
+        let Some(every) = self.every.and_then(|every| TimeDelta::from_std(every).ok()) else {
+            return;
+        };
+        let wanted = Wanted {
+            cause: Cause::Schedule,
+            dry_run: false,
+            yes: false,
+        };
+        loop {
+            let work = async {
+                match self.journal.is_due(every).await {
+                    Ok(false) => {}
+                    Ok(true) => self.run_by_schedule(wanted).await,
+                    Err(cause) => tracing::warn!(%cause, "it cannot be seen whether a sync is due"),
+                }
+                sleep(LOOK_EVERY).await;
+            };
+            // A sync that is stopped here goes on where it was, at the next start or on another instance.
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = work => {}
+            }
+        }
+    }
+
+    async fn run_by_schedule(&self, wanted: Wanted) {
+        match self.run(wanted, &watch::Sender::default()).await {
+            Ok(report) if report.stopped => tracing::error!(
+                leavers = report.changes.len(),
+                "too many employees have left to believe it: nothing is written; see `sync --dry-run`, then `sync --yes`"
+            ),
+            Ok(report) => tracing::info!(counts = ?report.counts, "the directory is in line with DingTalk"),
+            Err(SyncError::Busy) => {}
+            Err(cause) => tracing::warn!(%cause, "the sync did not come to its end"),
+        }
+    }
+
+    /// Works, and keeps a record of it.
+    async fn record(
+        &self,
+        wanted: Wanted,
+        lease: &Lease,
+        progress: &watch::Sender<Progress>,
+    ) -> Result<Report, SyncError> {
+        let run = self.journal.begin(wanted.cause).await?;
+        let outcome = self.work(wanted, Some((run, lease)), progress).await;
+        let (state, counts, failure) = match &outcome {
+            Ok(report) if report.stopped => (State::Stopped, report.counts, String::new()),
+            Ok(report) => (State::Done, report.counts, String::new()),
+            Err(cause) => (State::Failed, Counts::default(), cause.to_string()),
+        };
+        self.journal.end(run, state, counts, &failure).await?;
+        outcome
+    }
+
+    async fn work(
+        &self,
+        wanted: Wanted,
+        run: Option<(Uuid, &Lease)>,
+        progress: &watch::Sender<Progress>,
+    ) -> Result<Report, SyncError> {
+        let pace = Pace::new(self.calls_per_second);
+        let reading = Reading {
+            dingtalk: &self.dingtalk,
+            pace: &pace,
+            clock: &self.roster.clock,
+            progress,
+        };
+        let mut snapshot = Snapshot::default();
+        let mut stages = None;
+        if let Some((run, _)) = run {
+            self.journal.recall(run, &mut snapshot).await?;
+            stages = Some(Stages::open(self.roster.database.clone(), run).await?);
+        }
+        reading.read(&mut snapshot, &mut stages).await?;
+        progress.send_modify(|progress| progress.phase = Phase::Confirming);
+        let gone = self.missing_departments(&reading, &mut snapshot, &mut stages).await?;
+        let (missing, here) = self.missing_people(&snapshot).await?;
+        let bearable = MOST_LEAVERS.max(here / SHARE);
+        let enough = if wanted.yes || wanted.dry_run {
+            usize::MAX
+        } else {
+            bearable
+        };
+        let mut leavers: Leavers = Vec::new();
+        for (userid, name, found) in reading.confirm_people(missing, enough).await? {
+            match found {
+                Missing::Gone(at) => leavers.push((userid, name, at)),
+                Missing::There(profile) => take(&mut snapshot, &mut stages, Step::Member(*profile)).await?,
+                Missing::Hidden => {}
+            }
+        }
+        let stopped = leavers.len() > bearable && !wanted.yes;
+        if stopped && !wanted.dry_run {
+            return Ok(Report {
+                run: run.map(|(run, _)| run),
+                stopped,
+                counts: Counts::default(),
+                changes: leavers
+                    .iter()
+                    .map(|(userid, name, _)| writing::left(userid, name))
+                    .collect(),
+            });
+        }
+        let mut writing = Writing {
+            roster: &self.roster,
+            departments: &self.departments,
+            progress,
+            run,
+            notes: here > 0,
+            counts: Counts::default(),
+            changes: Vec::new(),
+        };
+        let overtaken = writing.write(&snapshot, &gone, &leavers).await?;
+        if run.is_some() {
+            for id in overtaken.departments {
+                pace.turn().await;
+                self.reread.department(id).await?;
+            }
+            for userid in overtaken.people {
+                pace.turn().await;
+                self.reread.employee(&userid).await?;
+            }
+        }
+        Ok(Report {
+            run: run.map(|(run, _)| run),
+            stopped,
+            counts: writing.counts,
+            changes: writing.changes,
+        })
+    }
+
+    /// Departments that are stored and no more there. One that the reading has missed is taken in.
+    async fn missing_departments(
+        &self,
+        reading: &Reading<'_>,
+        snapshot: &mut Snapshot,
+        stages: &mut Option<Stages>,
+    ) -> Result<Vec<i64>, SyncError> {
+        database::within_limit(self.departments.reload()).await?;
+        let stored: BTreeSet<i64> = self.departments.tree().ids().collect();
+        let mut gone = Vec::new();
+        for id in stored {
+            if snapshot.departments.contains_key(&id) {
+                continue;
+            }
+            match reading.confirm_department(id).await? {
+                Missing::Gone(_) => gone.push(id),
+                Missing::There(step) => take(snapshot, stages, *step).await?,
+                Missing::Hidden => {}
+            }
+        }
+        Ok(gone)
+    }
+
+    /// Whoever is stored as here and was not met, and how many are stored as here.
+    async fn missing_people(&self, snapshot: &Snapshot) -> Result<(Vec<(String, String)>, usize), SyncError> {
+        let roster = &*self.roster;
+        let (mut missing, mut here, mut after) = (Vec::new(), 0, String::new());
+        loop {
+            let reader = roster.database.reader();
+            let batch = employee::here_after(reader, &roster.corp_id, &after, BATCH);
+            let batch = database::within_limit(batch).await?;
+            let Some((last, _)) = batch.last() else {
+                return Ok((missing, here));
+            };
+            after.clone_from(last);
+            here += batch.len();
+            missing.extend(batch.into_iter().filter(|(userid, _)| !snapshot.has(userid)));
+        }
+    }
+}
