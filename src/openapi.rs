@@ -1,5 +1,9 @@
 //! The OpenAPI document of everything that is served.
 
+use std::collections::HashMap;
+
+use actix_web::web::Bytes;
+use utoipa::openapi::PathItem;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -65,19 +69,41 @@ pub fn document() -> utoipa::openapi::OpenApi {
     Document::openapi()
 }
 
-/// The methods that a path is served for, as `Allow` writes them. Files and pages, which are not in the document, are
-/// only read.
-#[must_use]
-pub fn methods_of(document: &utoipa::openapi::OpenApi, path: &str) -> String {
-    let Some(item) = document.paths.paths.get(path) else {
-        return "GET".to_owned();
-    };
-    let methods = [
-        ("GET", &item.get),
-        ("POST", &item.post),
-        ("PUT", &item.put),
-        ("DELETE", &item.delete),
-    ];
-    let served = methods.iter().filter(|(_, operation)| operation.is_some());
-    served.map(|(method, _)| *method).collect::<Vec<_>>().join(", ")
+/// What serving takes of the document, which itself is many times larger.
+pub struct Served {
+    /// The document, written.
+    pub json: Bytes,
+    methods: HashMap<String, String>,
+}
+
+impl Served {
+    /// Builds the document and writes it.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn new() -> anyhow::Result<Self> {
+        let document = document();
+        let methods = |item: &PathItem| {
+            let methods = [
+                ("GET", &item.get),
+                ("POST", &item.post),
+                ("PUT", &item.put),
+                ("DELETE", &item.delete),
+            ];
+            let served = methods.iter().filter(|(_, operation)| operation.is_some());
+            served.map(|(method, _)| *method).collect::<Vec<_>>().join(", ")
+        };
+        let paths = document.paths.paths.iter();
+        Ok(Self {
+            json: serde_json::to_vec(&document)?.into(),
+            methods: paths.map(|(path, item)| (path.clone(), methods(item))).collect(),
+        })
+    }
+
+    /// The methods that a path is served for, as `Allow` writes them. Files and pages, which are not in the document,
+    /// are only read.
+    #[must_use]
+    pub fn methods_of(&self, path: &str) -> &str {
+        self.methods.get(path).map_or("GET", String::as_str)
+    }
 }

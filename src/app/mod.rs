@@ -15,8 +15,7 @@ use anyhow::Context as _;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use utoipa::openapi::OpenApi;
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::clients::Clients;
 use crate::clock::Clock;
@@ -69,7 +68,7 @@ pub async fn start(
         .flat_map(|app| app.allowed_origins.iter().map(url::Origin::ascii_serialization))
         .collect();
     let meters = Meters::default();
-    let document = Data::new(openapi::document());
+    let document = Data::new(openapi::Served::new()?);
     let mut server = HttpServer::new(move || {
         let meters = meters.clone();
         let app = App::new()
@@ -84,7 +83,8 @@ pub async fn start(
             .configure(pages::routes)
             .service(show_metrics)
             .service(web::redirect("/docs", "/docs/"))
-            .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", document.get_ref().clone()))
+            .service(SwaggerUi::new("/docs/{_:.*}").config(Config::from("/openapi.json")))
+            .service(show_document)
             .default_service(web::to(nothing_here));
         match demo.clone() {
             Some(demo) => app.configure(pages::demo_page).configure(move |service| demo(service)),
@@ -176,12 +176,19 @@ fn cors(origins: Arc<[String]>, clients: Clients) -> Cors {
 }
 
 /// Whatever no route answers: no such path, or one that answers to other methods.
-async fn nothing_here(request: HttpRequest, document: Data<OpenApi>) -> Result<HttpResponse, Error> {
+async fn nothing_here(request: HttpRequest, document: Data<openapi::Served>) -> Result<HttpResponse, Error> {
     let pattern = request.resource_map().match_pattern(request.path());
     let pattern = pattern.ok_or(Error::NotFound)?;
     Err(Error::MethodNotAllowed {
-        allow: openapi::methods_of(&document, &pattern),
+        allow: document.methods_of(&pattern).to_owned(),
     })
+}
+
+#[get("/openapi.json")]
+async fn show_document(document: Data<openapi::Served>) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("application/json")
+        .body(document.json.clone())
 }
 
 #[get("/metrics")]

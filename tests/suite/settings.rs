@@ -122,7 +122,12 @@ async fn a_wrong_command_ends_with_2_and_a_failed_one_with_1() {
 }
 
 /// Files and pages, which are no part of the API.
-const BESIDE_THE_API: [(&str, &str); 3] = [("get", "/"), ("get", "/metrics"), ("get", "/static/{path:.*}")];
+const BESIDE_THE_API: [(&str, &str); 4] = [
+    ("get", "/"),
+    ("get", "/metrics"),
+    ("get", "/openapi.json"),
+    ("get", "/static/{path:.*}"),
+];
 
 /// Methods and paths of the attributes over the handlers in `folder`.
 fn routes_in(folder: &Path, found: &mut BTreeSet<(String, String)>) {
