@@ -170,7 +170,11 @@ async fn a_ticket_is_prolonged_for_a_day_and_no_longer() {
         let again = platform.old("/get_jsapi_ticket").await;
         assert_eq!(again["ticket"], first["ticket"]);
     }
-    assert_eq!(platform.old("/get_jsapi_ticket").await["expires_in"], 3600);
+    // The seconds that the test itself takes count too.
+    let left = platform.old("/get_jsapi_ticket").await["expires_in"]
+        .as_i64()
+        .expect("seconds");
+    assert!((3540..=3600).contains(&left), "{left}");
     platform.advance_s(3600);
     assert_ne!(platform.old("/get_jsapi_ticket").await["ticket"], first["ticket"]);
 }
