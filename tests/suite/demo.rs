@@ -84,7 +84,9 @@ async fn a_client_that_is_added_beside_a_running_demo_works_at_once() {
     let added = process::run(&words, &[]).await;
     assert_eq!(added.exit, Some(0), "{}", added.stderr);
     let added: Value = serde_json::from_str(&added.stdout).expect("JSON");
-    let request = reqwest::Client::new()
+    #[expect(clippy::disallowed_methods, reason = "this client is the user's, not the service's")]
+    let client = reqwest::Client::new();
+    let request = client
         .post(format!("http://{listen}/oauth2/token"))
         .basic_auth("nightly", added["clientSecret"].as_str())
         .form(&[("grant_type", "client_credentials")]);
