@@ -1,6 +1,6 @@
 //! Logins that wait for one commit: whatever has arrived while others ran is written in the next.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -22,9 +22,12 @@ const BATCH: usize = 256;
 
 /// With so many waiting the next commit begins at once, beside others where the database can use that: few large commits
 /// cost less than many small ones.
-const CROWD: usize = 32;
+const CROWD: usize = BATCH / 4;
 
-/// How long fewer wait for company after a commit of a crowd, for each of its logins; a login alone waits for nobody.
+/// After a commit of fewer than these the next begins as soon as there is a login.
+const MANY: usize = 16;
+
+/// How long less than a crowd waits for company after a commit of many, for each of its logins.
 const PAUSE_A_LOGIN: Duration = Duration::from_micros(100);
 
 /// The longest such pause.
@@ -97,37 +100,52 @@ impl Writer {
 }
 
 impl Desk {
-    /// Gathers batches and has them written, as many at once as the database can use.
-    async fn serve(self, mut waiting: mpsc::Receiver<Job>) {
-        let mut batch = Vec::with_capacity(BATCH);
+    /// Gathers batches and has them written, as many at once as the database can use. Nobody is in two of them: they would
+    /// wait for each other's rows, and of new employees in a circle.
+    async fn serve(self, mut jobs: mpsc::Receiver<Job>) {
+        let mut waiting: Vec<Job> = Vec::with_capacity(BATCH);
         let mut under_way = JoinSet::new();
+        let mut busy: HashSet<String> = HashSet::new();
         let mut pause = pin!(sleep(Duration::ZERO));
         let mut pausing = false;
         loop {
-            let room = BATCH - batch.len();
+            let room = BATCH - waiting.len();
             tokio::select! {
-                received = waiting.recv_many(&mut batch, room), if room > 0 => {
+                received = jobs.recv_many(&mut waiting, room), if room > 0 => {
                     if received == 0 {
                         break;
                     }
                 }
                 Some(written) = under_way.join_next() => {
-                    let length = pause_after(written.unwrap_or_default());
+                    let written: Vec<String> = written.unwrap_or_default();
+                    for userid in &written {
+                        busy.remove(userid);
+                    }
+                    if under_way.is_empty() {
+                        // Also of those whose task has panicked.
+                        busy.clear();
+                    }
+                    let length = pause_after(written.len());
                     pausing = !length.is_zero();
                     pause.as_mut().reset(Instant::now() + length);
                 }
                 () = &mut pause, if pausing => pausing = false,
             }
-            while !batch.is_empty()
-                && (under_way.is_empty() && !pausing
-                    || batch.len() >= CROWD && under_way.len() < self.database.writers())
+            while under_way.is_empty() && !pausing
+                || waiting.len() >= CROWD && under_way.len() < self.database.writers()
             {
+                let size = share(waiting.len());
+                let free = waiting.extract_if(.., |job| !busy.contains(&job.profile.userid));
+                let batch: Vec<Job> = free.take(size).collect();
+                if batch.is_empty() {
+                    break;
+                }
+                let userids: Vec<String> = batch.iter().map(|job| job.profile.userid.clone()).collect();
+                busy.extend(userids.iter().cloned());
                 let desk = self.clone();
-                let jobs: Vec<Job> = batch.drain(..share(batch.len())).collect();
                 under_way.spawn(async move {
-                    let count = jobs.len();
-                    desk.write(jobs).await;
-                    count
+                    desk.write(batch).await;
+                    userids
                 });
             }
         }
@@ -225,7 +243,7 @@ fn share(waiting: usize) -> usize {
 
 /// How long the next commit waits for company after one of so many logins.
 fn pause_after(logins: usize) -> Duration {
-    if logins < CROWD {
+    if logins < MANY {
         return Duration::ZERO;
     }
     let pause = PAUSE_A_LOGIN.saturating_mul(u32::try_from(logins).unwrap_or(u32::MAX));
