@@ -25,7 +25,7 @@ const BATCH: usize = 256;
 const CROWD: usize = BATCH / 4;
 
 /// After a commit of fewer than these the next begins as soon as there is a login.
-const MANY: usize = 16;
+const MANY: usize = 32;
 
 /// How long less than a crowd waits for company after a commit of many, for each of its logins.
 const PAUSE_A_LOGIN: Duration = Duration::from_micros(100);
