@@ -1,12 +1,14 @@
 //! The OpenAPI document of everything that is served.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use actix_web::web::Bytes;
 use utoipa::openapi::PathItem;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
+use crate::error::Error;
 use crate::{authorize, directory, events, exchange, forward_auth, health, jsapi, login, tokens};
 
 #[derive(OpenApi)]
@@ -69,19 +71,43 @@ pub fn document() -> utoipa::openapi::OpenApi {
     Document::openapi()
 }
 
-/// What serving takes of the document, which itself is many times larger.
-pub struct Served {
-    /// The document, written.
-    pub json: Bytes,
+/// What serving takes of the document, which itself is many times larger; made when it is first asked for.
+pub struct Served(LazyLock<Written>);
+
+/// The document as it is served.
+struct Written {
+    json: serde_json::Result<Bytes>,
     methods: HashMap<String, String>,
 }
 
+impl Default for Served {
+    fn default() -> Self {
+        Self(LazyLock::new(Written::new))
+    }
+}
+
 impl Served {
-    /// Builds the document and writes it.
+    /// The document, written.
     ///
     /// # Errors
-    /// When it cannot be written as JSON.
-    pub fn new() -> anyhow::Result<Self> {
+    /// [`Error::Internal`] when it cannot be written as JSON.
+    pub fn json(&self) -> Result<Bytes, Error> {
+        match &self.0.json {
+            Ok(json) => Ok(json.clone()),
+            Err(fault) => Err(Error::Internal(anyhow::anyhow!("the OpenAPI document: {fault}"))),
+        }
+    }
+
+    /// The methods that a path is served for, as `Allow` writes them. Files and pages, which are not in the document,
+    /// are only read.
+    #[must_use]
+    pub fn methods_of(&self, path: &str) -> &str {
+        self.0.methods.get(path).map_or("GET", String::as_str)
+    }
+}
+
+impl Written {
+    fn new() -> Self {
         let document = document();
         let methods = |item: &PathItem| {
             let methods = [
@@ -94,16 +120,9 @@ impl Served {
             served.map(|(method, _)| *method).collect::<Vec<_>>().join(", ")
         };
         let paths = document.paths.paths.iter();
-        Ok(Self {
-            json: serde_json::to_vec(&document)?.into(),
+        Self {
+            json: serde_json::to_vec(&document).map(Bytes::from),
             methods: paths.map(|(path, item)| (path.clone(), methods(item))).collect(),
-        })
-    }
-
-    /// The methods that a path is served for, as `Allow` writes them. Files and pages, which are not in the document,
-    /// are only read.
-    #[must_use]
-    pub fn methods_of(&self, path: &str) -> &str {
-        self.methods.get(path).map_or("GET", String::as_str)
+        }
     }
 }

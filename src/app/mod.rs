@@ -68,7 +68,7 @@ pub async fn start(
         .flat_map(|app| app.allowed_origins.iter().map(url::Origin::ascii_serialization))
         .collect();
     let meters = Meters::default();
-    let document = Data::new(openapi::Served::new()?);
+    let document = Data::new(openapi::Served::default());
     let mut server = HttpServer::new(move || {
         let meters = meters.clone();
         let app = App::new()
@@ -185,10 +185,10 @@ async fn nothing_here(request: HttpRequest, document: Data<openapi::Served>) -> 
 }
 
 #[get("/openapi.json")]
-async fn show_document(document: Data<openapi::Served>) -> HttpResponse {
-    HttpResponse::Ok()
+async fn show_document(document: Data<openapi::Served>) -> Result<HttpResponse, Error> {
+    Ok(HttpResponse::Ok()
         .content_type("application/json")
-        .body(document.json.clone())
+        .body(document.json()?))
 }
 
 #[get("/metrics")]

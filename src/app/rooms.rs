@@ -126,15 +126,17 @@ impl Rooms {
             notes,
         };
         let cookies = CookieForm::new(settings);
+        // A request is compared with one route after the other: those come first that are asked for most, those that
+        // are compared by an expression last.
         let mounts: Vec<Mount> = vec![
+            Arc::new(forward_auth::http::routes(forward_auth, cookies.clone())),
+            Arc::new(exchange::http::routes(exchange)),
             Arc::new(login::http::routes(login)),
-            Arc::new(directory::http::routes(directory)),
             Arc::new(jsapi::http::routes(jsapi)),
             Arc::new(tokens::http::routes(tokens)),
-            Arc::new(authorize::http::routes(authorize, cookies.clone())),
-            Arc::new(exchange::http::routes(exchange)),
-            Arc::new(forward_auth::http::routes(forward_auth, cookies)),
+            Arc::new(authorize::http::routes(authorize, cookies)),
             Arc::new(events::http::routes(callbacks)),
+            Arc::new(directory::http::routes(directory)),
             Arc::new(health::routes(health)),
         ];
         Ok(Self {
