@@ -317,7 +317,7 @@ async fn log_out(
     const POLICY: &str =
         "default-src 'none'; img-src 'self'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'";
     let browser = cookies.session(request, authorize.tokens()).await?;
-    let farewell = authorize.farewell(parameters, browser.as_deref()).await?;
+    let farewell = authorize.farewells().read(parameters, browser.as_deref()).await?;
     if browser.is_some() && !farewell.certain && !confirmed {
         let asked = ["post_logout_redirect_uri", "state"].map(|name| (name, parameters.get(name)));
         let hidden: String = std::iter::once(("client_id", farewell.client_id.as_deref()))
@@ -336,7 +336,7 @@ async fn log_out(
             .insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
         return Ok(response);
     }
-    authorize.part(&farewell).await?;
+    authorize.farewells().carry_out(&farewell).await?;
     let mut response = match &farewell.location {
         Some(location) => redirect(location),
         None if wants_html(request) => html(

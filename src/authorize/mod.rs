@@ -1,5 +1,6 @@
 //! The front door for browsers: who is signed in goes on at once, who is not signs in at DingTalk first.
 
+mod farewell;
 pub mod http;
 mod pending;
 mod request;
@@ -8,12 +9,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use url::{Origin, Url};
-use uuid::Uuid;
 
 use crate::cache::Cache;
 use crate::clients::Clients;
 use crate::clients::application::Application;
-use crate::clients::registered_uri::is_registered;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::config::app::DEFAULT_APP;
@@ -25,6 +24,7 @@ use crate::parameters::Parameters;
 use crate::tokens::Tokens;
 use crate::tokens::grant::Authorization;
 use crate::tokens::session;
+use farewell::Farewells;
 use pending::{PendingSignIns, Return, Target};
 use request::{AuthorizationRequest, Prompt, Refused, ReturnAddress};
 
@@ -36,6 +36,7 @@ struct House {
     login: Login,
     tokens: Tokens,
     clients: Clients,
+    farewells: Farewells,
     pending: PendingSignIns,
     public_url: Url,
     /// DingTalk's own sign-in page, with all that it is always told.
@@ -62,18 +63,6 @@ pub(crate) struct SignedIn {
     pub(crate) session: Option<session::Model>,
     /// Where it goes.
     pub(crate) location: String,
-}
-
-/// What a logout asks for (OpenID Connect RP-Initiated Logout section 2).
-pub(crate) struct Farewell {
-    /// The sessions that end.
-    sessions: Vec<Uuid>,
-    /// Whether the application has shown that it acts for the person who is signed in; else the person is asked.
-    pub(crate) certain: bool,
-    /// The application that asks, where it is known.
-    pub(crate) client_id: Option<String>,
-    /// Where the browser goes afterwards.
-    pub(crate) location: Option<String>,
 }
 
 impl Authorize {
@@ -109,6 +98,10 @@ impl Authorize {
             .flat_map(|app| app.allowed_origins.iter().cloned());
         let pages = settings.forward_auth.allowed_origins.iter().cloned();
         Ok(Self(Arc::new(House {
+            farewells: Farewells {
+                tokens: tokens.clone(),
+                clients: clients.clone(),
+            },
             login,
             tokens,
             clients,
@@ -128,6 +121,11 @@ impl Authorize {
 
     pub(crate) fn tokens(&self) -> &Tokens {
         &self.0.tokens
+    }
+
+    /// The logouts that applications ask for.
+    fn farewells(&self) -> &Farewells {
+        &self.0.farewells
     }
 
     /// Whether an `Origin` header names this service itself.
@@ -273,7 +271,7 @@ impl Authorize {
             (Err(error), _) => return Err(error),
         };
         if let Some(former) = former {
-            house.tokens.supersede(former, &session).await?;
+            house.tokens.sessions().supersede(former, &session).await?;
         }
         let location = match target {
             Target::Page(page) => page,
@@ -312,81 +310,6 @@ impl Authorize {
         let binding = binding.ok_or_else(unknown)?;
         let found = self.0.pending.take(state, binding).await?.ok_or_else(unknown)?;
         Ok((binding, found))
-    }
-
-    /// Reads what a logout asks for; nothing is ended yet.
-    ///
-    /// # Errors
-    /// [`Error::InvalidRequest`] for a hint that is not ours, or a redirect URI that is not the client's;
-    /// [`Error::Unavailable`] when the database is away.
-    pub(crate) async fn farewell(
-        &self,
-        parameters: &Parameters,
-        browser: Option<&session::Model>,
-    ) -> Result<Farewell, Error> {
-        let wrong = |text: &str| Error::InvalidRequest(text.to_owned());
-        let hint = match parameters.get("id_token_hint") {
-            Some(text) => Some(
-                self.0
-                    .tokens
-                    .id_token_hint(text)
-                    .ok_or_else(|| wrong("id_token_hint: not an ID token of ours"))?,
-            ),
-            None => None,
-        };
-        let client_id = parameters
-            .get("client_id")
-            .or(hint.as_ref().map(|hint| hint.aud.as_str()));
-        if hint.as_ref().is_some_and(|hint| client_id != Some(&hint.aud)) {
-            return Err(wrong("client_id: not the application that id_token_hint was made for"));
-        }
-        let client = match client_id {
-            Some(id) => self.0.clients.find(id).await?,
-            None => None,
-        };
-        let location = match (parameters.get("post_logout_redirect_uri"), client) {
-            (None, _) => None,
-            (Some(uri), Some(client)) if is_registered(&client.post_logout_redirect_uris, uri) => {
-                let mut url = Url::parse(uri).map_err(|fault| Error::Internal(fault.into()))?;
-                if let Some(state) = parameters.get("state") {
-                    url.query_pairs_mut().append_pair("state", state);
-                }
-                Some(url.into())
-            }
-            (Some(_), _) => {
-                return Err(wrong(
-                    "post_logout_redirect_uri: not one that this application registered, character by character",
-                ));
-            }
-        };
-        let same = |browser: &session::Model| hint.as_ref().is_some_and(|hint| hint.sub == browser.subject);
-        let certain = browser.map_or(hint.is_some(), same);
-        let client_id = client_id.map(str::to_owned);
-        let mut sessions: Vec<Uuid> = browser.map(|browser| browser.id).into_iter().collect();
-        if let Some(hint) = &hint {
-            // A form of the application's own page brings no cookie (SameSite): then the hint says which browser it is.
-            if browser.is_none() {
-                sessions.extend(self.0.tokens.browser_behind(hint.sid).await?);
-            }
-            sessions.push(hint.sid);
-        }
-        Ok(Farewell {
-            sessions,
-            certain,
-            client_id,
-            location,
-        })
-    }
-
-    /// Ends what a farewell speaks of: the browser's session, the clients' that came of it, and the hint's own.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is away.
-    pub(crate) async fn part(&self, farewell: &Farewell) -> Result<(), Error> {
-        for session in &farewell.sessions {
-            self.0.tokens.end_session(*session).await?;
-        }
-        Ok(())
     }
 
     /// Whether a session is good enough for a request, without asking its owner again.

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::DbErr;
-
 use super::change::Change;
 use super::departments::Departments;
 use super::learning::Learning;
@@ -13,7 +11,6 @@ use super::plan::Plan;
 use super::profile::Profile;
 use super::roster::Roster;
 use crate::config::app::DEFAULT_APP;
-use crate::database;
 use crate::dingtalk::DingTalk;
 use crate::dingtalk::error::DingTalkError;
 use crate::dingtalk::ids::{DepartmentId, UserId};
@@ -77,9 +74,9 @@ impl Rereading {
                 let profile = Profile::from(contact);
                 let places = profile.memberships.iter().map(|membership| membership.department_id);
                 self.learning.learn(DEFAULT_APP, places).await?;
-                database::within_tries(|| self.store(&profile)).await
+                self.store(&profile).await
             }
-            Err(cause) if is_no_user(&cause) => database::within_tries(|| self.mark_left(userid.as_str())).await,
+            Err(cause) if is_no_user(&cause) => self.mark_left(userid.as_str()).await,
             Err(cause @ DingTalkError::OutsideRange { .. }) => {
                 tracing::warn!(userid = userid.as_str(), %cause, "an employee cannot be read again and stays as they are");
                 Ok(Reread::Unchanged)
@@ -120,27 +117,28 @@ impl Rereading {
         Ok(Reread::Unchanged)
     }
 
-    async fn store(&self, profile: &Profile) -> Result<Reread, DbErr> {
+    async fn store(&self, profile: &Profile) -> Result<Reread, Error> {
         let roster = &*self.roster;
-        let transaction = roster.database.begin().await?;
-        let mut plan = Plan::locked(&transaction, roster, &[profile]).await?;
-        let reread = match plan.changes.first().map(|changed| &changed.change) {
-            None => Reread::Unchanged,
-            Some(Change::Returned) => Reread::Returned,
-            Some(_) => Reread::Changed,
-        };
-        plan.write(&transaction, roster, roster.clock.now()).await?;
-        transaction.commit().await?;
-        Ok(reread)
+        let storing = roster.database.transact(async |transaction| {
+            let mut plan = Plan::locked(transaction, roster, &[profile]).await?;
+            let reread = match plan.changes.first().map(|changed| &changed.change) {
+                None => Reread::Unchanged,
+                Some(Change::Returned) => Reread::Returned,
+                Some(_) => Reread::Changed,
+            };
+            plan.write(transaction, roster, roster.clock.now()).await?;
+            Ok(reread)
+        });
+        storing.await
     }
 
-    async fn mark_left(&self, userid: &str) -> Result<Reread, DbErr> {
+    async fn mark_left(&self, userid: &str) -> Result<Reread, Error> {
         let roster = &*self.roster;
-        let transaction = roster.database.begin().await?;
-        let leaver = (userid.to_owned(), roster.clock.now());
-        let left = leaving::mark(&transaction, roster, &[leaver]).await?;
-        transaction.commit().await?;
-        Ok(if left.is_empty() {
+        let marking = roster.database.transact(async |transaction| {
+            let leaver = (userid.to_owned(), roster.clock.now());
+            leaving::mark(transaction, roster, &[leaver]).await
+        });
+        Ok(if marking.await?.is_empty() {
             Reread::Unchanged
         } else {
             Reread::Left

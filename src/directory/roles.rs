@@ -44,12 +44,10 @@ impl Roles {
             power: joined,
             updated_at: self.0.clock.now(),
         };
-        database::within_limit(async {
-            let transaction = self.0.database.begin().await?;
-            role::upsert(&transaction, row).await?;
-            transaction.commit().await
-        })
-        .await
+        self.0
+            .database
+            .transact(async |transaction| role::upsert(transaction, row.clone()).await)
+            .await
     }
 
     /// Grants a role to an employee, or takes it back; false if nothing changed.
@@ -67,16 +65,13 @@ impl Roles {
             corp_id: self.0.corp_id.clone(),
             granted_at: self.0.clock.now(),
         };
-        database::within_limit(async {
-            let transaction = self.0.database.begin().await?;
-            let changed = if granted {
-                role_grant::insert(&transaction, grant).await?
+        let changing = self.0.database.transact(async |transaction| {
+            if granted {
+                role_grant::insert(transaction, grant.clone()).await
             } else {
-                role_grant::delete(&transaction, employee.id, name).await?
-            };
-            transaction.commit().await?;
-            Ok(changed)
-        })
-        .await
+                role_grant::delete(transaction, employee.id, name).await
+            }
+        });
+        changing.await
     }
 }

@@ -52,22 +52,19 @@ impl Claims {
         due.shuffle(&mut rand::rng());
         due.truncate(most);
         due.sort();
-        database::within_tries(|| self.claim(&due)).await
-    }
-
-    async fn claim(&self, due: &[String]) -> Result<Vec<Claim>, DbErr> {
-        let now = self.clock.now();
-        let transaction = self.database.begin().await?;
-        let mut claims = Vec::new();
-        for object in due {
-            let lease = Uuid::new_v4();
-            if event_object::claim(&transaction, &self.corp_id, object, lease, now, now + LEASE).await? {
-                let object = object.clone();
-                claims.push(Claim { object, lease });
+        let claiming = self.database.transact(async |transaction| {
+            let now = self.clock.now();
+            let mut claims = Vec::new();
+            for object in &due {
+                let lease = Uuid::new_v4();
+                if event_object::claim(transaction, &self.corp_id, object, lease, now, now + LEASE).await? {
+                    let object = object.clone();
+                    claims.push(Claim { object, lease });
+                }
             }
-        }
-        transaction.commit().await?;
-        Ok(claims)
+            Ok(claims)
+        });
+        claiming.await
     }
 
     /// What waits for a claimed object, oldest first.
@@ -79,20 +76,17 @@ impl Claims {
     /// The object was read after all of these came: none of them needs a reading of its own. False if the claim had
     /// ended.
     pub(super) async fn settle(&self, claim: &Claim, events: &[i64]) -> Result<bool, Error> {
-        database::within_tries(|| self.write_settled(claim, events)).await
-    }
-
-    async fn write_settled(&self, claim: &Claim, events: &[i64]) -> Result<bool, DbErr> {
-        let now = self.clock.now();
-        let transaction = self.database.begin().await?;
-        // First, for it locks the object: whoever stores another event of it comes before or after.
-        let mine = event_object::give_back(&transaction, &self.corp_id, &claim.object, claim.lease, now).await?;
-        if mine {
-            event::settle(&transaction, events, State::Handled, now).await?;
-            self.strike_if_done(&transaction, &claim.object).await?;
-            transaction.commit().await?;
-        }
-        Ok(mine)
+        let settling = self.database.transact(async |transaction| {
+            let now = self.clock.now();
+            // First, for it locks the object: whoever stores another event of it comes before or after.
+            let mine = event_object::give_back(transaction, &self.corp_id, &claim.object, claim.lease, now).await?;
+            if mine {
+                event::settle(transaction, events, State::Handled, now).await?;
+                self.strike_if_done(transaction, &claim.object).await?;
+            }
+            Ok(mine)
+        });
+        settling.await
     }
 
     /// The object could not be read: it is due again after a pause, but not for those that are given up.
@@ -104,31 +98,22 @@ impl Claims {
         fault: &str,
         pause: TimeDelta,
     ) -> Result<(), Error> {
-        database::within_tries(|| self.write_put_off(claim, events, given_up, fault, pause)).await
-    }
-
-    async fn write_put_off(
-        &self,
-        claim: &Claim,
-        events: &[i64],
-        given_up: &[i64],
-        fault: &str,
-        pause: TimeDelta,
-    ) -> Result<(), DbErr> {
-        let now = self.clock.now();
-        let transaction = self.database.begin().await?;
-        if event_object::give_back(&transaction, &self.corp_id, &claim.object, claim.lease, now + pause).await? {
-            event::note_failure(&transaction, events, fault).await?;
-            event::settle(&transaction, given_up, State::Failed, now).await?;
+        let (corp_id, object) = (&self.corp_id, &claim.object);
+        let putting_off = self.database.transact(async |transaction| {
+            let now = self.clock.now();
+            if !event_object::give_back(transaction, corp_id, object, claim.lease, now + pause).await? {
+                return Ok(());
+            }
+            event::note_failure(transaction, events, fault).await?;
+            event::settle(transaction, given_up, State::Failed, now).await?;
             // What came during the attempt does not wait for a failure that it knows nothing of.
             let last = events.last().copied().unwrap_or_default();
-            if event::waits_after(&transaction, &self.corp_id, &claim.object, last).await? {
-                event_object::hasten(&transaction, &self.corp_id, &claim.object, now).await?;
+            if event::waits_after(transaction, corp_id, object, last).await? {
+                event_object::hasten(transaction, corp_id, object, now).await?;
             }
-            self.strike_if_done(&transaction, &claim.object).await?;
-            transaction.commit().await?;
-        }
-        Ok(())
+            self.strike_if_done(transaction, object).await
+        });
+        putting_off.await
     }
 
     async fn strike_if_done(&self, transaction: &DatabaseTransaction, object: &str) -> Result<(), DbErr> {
@@ -140,13 +125,11 @@ impl Claims {
 
     /// Forgets what was settled long ago.
     pub(super) async fn sweep(&self) -> Result<(), Error> {
-        database::within_tries(|| async {
+        let sweeping = self.database.transact(async |transaction| {
             let now = self.clock.now();
-            let transaction = self.database.begin().await?;
-            event::delete_settled(&transaction, State::Handled, now - HANDLED_FOR).await?;
-            event::delete_settled(&transaction, State::Failed, now - FAILED_FOR).await?;
-            transaction.commit().await
-        })
-        .await
+            event::delete_settled(transaction, State::Handled, now - HANDLED_FOR).await?;
+            event::delete_settled(transaction, State::Failed, now - FAILED_FOR).await
+        });
+        sweeping.await.map(drop)
     }
 }

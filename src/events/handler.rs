@@ -36,7 +36,7 @@ impl Handler {
             Reread::Unchanged => "unchanged",
             Reread::Changed => "changed",
             Reread::Left => {
-                self.tokens.look_for_ended_sessions().await;
+                self.tokens.sessions().look_for_ended().await;
                 "left"
             }
             Reread::Returned => "returned",

@@ -99,16 +99,14 @@ impl Inbox {
     /// # Errors
     /// [`Error::Unavailable`] when the database is away.
     pub async fn retry_failed(&self) -> Result<usize, Error> {
-        database::within_tries(|| async {
+        let reviving = self.database.transact(async |transaction| {
             let now = self.clock.now();
-            let transaction = self.database.begin().await?;
-            let objects = event::failed_objects(&transaction, &self.corp_id).await?;
-            event_object::enlist(&transaction, &self.corp_id, &objects, now).await?;
-            event::revive(&transaction, &self.corp_id, now).await?;
-            transaction.commit().await?;
+            let objects = event::failed_objects(transaction, &self.corp_id).await?;
+            event_object::enlist(transaction, &self.corp_id, &objects, now).await?;
+            event::revive(transaction, &self.corp_id, now).await?;
             Ok(objects.len())
-        })
-        .await
+        });
+        reviving.await
     }
 
     /// Waits until something new has come on this instance.

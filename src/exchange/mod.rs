@@ -88,7 +88,7 @@ impl Exchange {
         self.check_begun(client, &session).await?;
         let person = match self.login.person(&session.subject).await {
             Err(Error::EmployeeDisabled) => {
-                self.tokens.end_session(session.id).await?;
+                self.tokens.sessions().end(session.id).await?;
                 return Err(MAY_NOT_SIGN_IN);
             }
             person => person?,
@@ -103,7 +103,7 @@ impl Exchange {
         let asked = form.get("scope");
         if let Some(asked) = asked {
             // Looked at before the token is used, so that a wrong wish costs nothing.
-            let family = self.tokens.family_of(refresh_token).await?;
+            let family = self.tokens.sessions().family_of_token(refresh_token).await?;
             if family.is_some_and(|(session, _)| narrowed(&session.scope, asked).is_none()) {
                 return Err(TOO_MUCH);
             }
@@ -157,7 +157,7 @@ impl Exchange {
         if self.clients.exists(&client.client_id).await? {
             return Ok(());
         }
-        self.tokens.end_session(session.id).await?;
+        self.tokens.sessions().end(session.id).await?;
         Err(Error::oauth(
             OAuthError::InvalidClient,
             "this application was removed just now",
@@ -169,7 +169,7 @@ impl Exchange {
         if self.login.may_use(client, person) {
             return Ok(());
         }
-        self.tokens.end_session(session.id).await?;
+        self.tokens.sessions().end(session.id).await?;
         Err(Error::oauth(
             OAuthError::InvalidGrant,
             "this person may not use this application any more",
@@ -249,7 +249,7 @@ impl Exchange {
             Err(error @ Error::Unavailable(_)) => return Err(error),
             Err(_) => {}
         }
-        let session = self.tokens.session_of(token).await?;
+        let session = self.tokens.sessions().of_token(token).await?;
         // A refresh token is a matter between us and its client.
         match session.filter(|session| session.client_id.as_ref() == Some(&client.client_id)) {
             Some(session) => Ok(json!({
@@ -271,13 +271,14 @@ impl Exchange {
             Err(error @ Error::Unavailable(_)) => return Err(error),
             Err(_) => self
                 .tokens
-                .session_of(token)
+                .sessions()
+                .of_token(token)
                 .await?
                 .filter(|session| session.client_id.as_ref() == Some(&client.client_id))
                 .map(|session| session.id),
         };
         match own {
-            Some(session) => self.tokens.end_session(session).await,
+            Some(session) => self.tokens.sessions().end(session).await,
             None => Ok(()),
         }
     }

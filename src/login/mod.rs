@@ -244,11 +244,11 @@ impl Login {
         refresh_token: &str,
         holder: Holder<'_>,
     ) -> Result<(session::Model, Arc<Person>), Error> {
-        let session = self.0.tokens.rotate(refresh_token, holder).await?;
+        let session = self.0.tokens.sessions().rotate(refresh_token, holder).await?;
         match self.0.people.read(&session.subject).await {
             Ok(person) => Ok((session, person)),
             Err(Error::EmployeeDisabled) => {
-                self.0.tokens.end_session(session.id).await?;
+                self.0.tokens.sessions().end(session.id).await?;
                 Err(Error::EmployeeDisabled)
             }
             Err(error) => Err(error),
@@ -260,7 +260,7 @@ impl Login {
     /// # Errors
     /// [`Error::Unavailable`] when the database is away.
     pub(crate) async fn log_out(&self, claims: &AccessClaims) -> Result<(), Error> {
-        self.0.tokens.end_session(claims.sid).await
+        self.0.tokens.sessions().end(claims.sid).await
     }
 
     /// Counts a rejected code; beyond the limit the address is told to wait. A good code is never refused for it.

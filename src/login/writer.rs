@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::database::{self, Database};
+use crate::database::{self, Database, failure};
 use crate::directory::Directory;
 use crate::directory::admission::AdmitError;
 use crate::directory::employee::Employee;
@@ -165,7 +165,7 @@ impl Desk {
                 }
             }
             // One row that cannot be stored must not take the others with it.
-            Err(cause) if jobs.len() > 1 && !database::is_away(cause.cause()) => {
+            Err(cause) if jobs.len() > 1 && !failure::is_away(cause.cause()) => {
                 for job in jobs {
                     let alone = self.commit(std::slice::from_ref(&job)).await;
                     let _ = job.reply.send(alone.map_err(fault).and_then(only));
@@ -194,7 +194,7 @@ impl Desk {
                 )))),
             };
             match outcome {
-                Err(cause) if database::is_conflict(cause.cause()) && tries < TRIES => tries += 1,
+                Err(cause) if failure::is_conflict(cause.cause()) && tries < TRIES => tries += 1,
                 outcome => return outcome,
             }
         }
@@ -259,7 +259,7 @@ fn only(stored: Vec<Stored>) -> Result<Stored, Error> {
 
 fn fault(cause: AdmitError) -> Error {
     match cause {
-        AdmitError::Insert(cause) | AdmitError::Update(cause) if database::is_away(&cause) => {
+        AdmitError::Insert(cause) | AdmitError::Update(cause) if failure::is_away(&cause) => {
             Error::Unavailable(cause.into())
         }
         AdmitError::Insert(cause) => Error::EmployeeNotInserted(cause.into()),

@@ -76,7 +76,8 @@ impl Deliveries {
     async fn attempt(&self, client: &Client, delivery: Model) -> Result<(), Error> {
         let now = self.clock.now();
         let mine = self
-            .write(async |transaction| row::claim(transaction, &delivery, now + LEASE).await)
+            .database
+            .transact(async |transaction| row::claim(transaction, &delivery, now + LEASE).await)
             .await?;
         if !mine {
             return Ok(());
@@ -90,11 +91,13 @@ impl Deliveries {
                 tracing::info!(client = delivery.client_id, session = %delivery.session, reason, "a logout token was not taken yet");
                 let pause = TimeDelta::seconds(1_i64 << delivery.attempts.clamp(1, 10)).min(LONGEST_PAUSE);
                 return self
-                    .write(async |transaction| row::put_off(transaction, delivery.id, now + pause).await)
+                    .database
+                    .transact(async |transaction| row::put_off(transaction, delivery.id, now + pause).await)
                     .await;
             }
         }
-        self.write(async |transaction| row::delete(transaction, delivery.id).await)
+        self.database
+            .transact(async |transaction| row::delete(transaction, delivery.id).await)
             .await
     }
 
@@ -125,18 +128,5 @@ impl Deliveries {
             Ok(answer) => Err(format!("HTTP {}", answer.status().as_u16())),
             Err(fault) => Err(fault.without_url().to_string()),
         }
-    }
-
-    async fn write<T>(
-        &self,
-        work: impl AsyncFnOnce(&sea_orm::DatabaseTransaction) -> Result<T, sea_orm::DbErr>,
-    ) -> Result<T, Error> {
-        database::within_limit(async {
-            let transaction = self.database.begin().await?;
-            let done = work(&transaction).await?;
-            transaction.commit().await?;
-            Ok(done)
-        })
-        .await
     }
 }

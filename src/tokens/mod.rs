@@ -14,9 +14,11 @@ pub mod issuer;
 mod key_pair;
 pub mod keys;
 pub mod logout_delivery;
+mod opening;
 mod revocations;
 pub mod seal;
 pub mod session;
+pub mod sessions;
 pub mod signing_key;
 mod upkeep;
 mod verifier;
@@ -26,16 +28,15 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
+use sea_orm::{ConnectionTrait, DbErr};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::cache::Cache;
 use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::config;
 use crate::config::tokens::Algorithm;
-use crate::database::{self, Database};
+use crate::database::Database;
 use crate::error::Error;
 use browser::Browsers;
 use claims::{AccessClaims, IdTokenHint, Identity, Profile};
@@ -45,9 +46,10 @@ use handle::Handle;
 use issuer::Issuer;
 use key_pair::KeyPair;
 use keys::Keys;
+use opening::Opening;
 use revocations::Revocations;
 use seal::{Mark, Sealer};
-use session::{Holder, Kind, Rotation};
+use sessions::Sessions;
 use upkeep::Upkeep;
 use verifier::Verifier;
 
@@ -56,15 +58,15 @@ use verifier::Verifier;
 pub struct Tokens(Arc<House>);
 
 struct House {
-    database: Database,
     sealer: Arc<Sealer>,
     issuer: Issuer,
     verifier: Arc<Verifier>,
     browsers: Browsers,
     grants: Grants,
     deliveries: Deliveries,
-    upkeep: Upkeep,
-    settings: config::tokens::Tokens,
+    opening: Opening,
+    sessions: Sessions,
+    upkeep: Arc<Upkeep>,
     clock: Clock,
 }
 
@@ -123,7 +125,7 @@ impl Tokens {
             settings: settings.tokens.clone(),
             clock: clock.clone(),
         };
-        let upkeep = Upkeep {
+        let upkeep = Arc::new(Upkeep {
             database: database.clone(),
             sealer: Arc::clone(&sealer),
             cache,
@@ -132,7 +134,7 @@ impl Tokens {
             verifier: Arc::clone(&verifier),
             settings: settings.tokens.clone(),
             clock: clock.clone(),
-        };
+        });
         upkeep.learn(None).await?;
         Ok(Self(Arc::new(House {
             browsers: Browsers::new(database.clone(), Arc::clone(&verifier), clock.clone()),
@@ -146,12 +148,23 @@ impl Tokens {
                 clients,
                 clock: clock.clone(),
             },
-            database,
+            opening: Opening {
+                database: database.clone(),
+                settings: settings.tokens.clone(),
+                clock: clock.clone(),
+            },
+            sessions: Sessions {
+                database,
+                sealer: Arc::clone(&sealer),
+                verifier: Arc::clone(&verifier),
+                upkeep: Arc::clone(&upkeep),
+                settings: settings.tokens.clone(),
+                clock: clock.clone(),
+            },
             sealer,
             issuer,
             verifier,
             upkeep,
-            settings: settings.tokens.clone(),
             clock,
         })))
     }
@@ -159,7 +172,7 @@ impl Tokens {
     /// `iss` of every token.
     #[must_use]
     pub fn issuer(&self) -> &str {
-        &self.0.settings.issuer
+        &self.0.issuer.settings.issuer
     }
 
     /// Authorization codes, and what they are redeemed for.
@@ -174,55 +187,22 @@ impl Tokens {
         &self.0.deliveries
     }
 
+    /// The stored sessions, which rotate and end.
+    #[must_use]
+    pub fn sessions(&self) -> &Sessions {
+        &self.0.sessions
+    }
+
     /// A session of a micro-app's page, to be stored with [`Self::insert_sessions`].
     #[must_use]
     pub fn new_session(&self, subject: String, app: &str) -> session::Model {
-        let life = self.0.settings.refresh_ttl;
-        self.session(Kind::MicroApp, subject, app.to_owned(), None, life)
+        self.0.opening.micro_app(subject, app)
     }
 
     /// A browser's session, likewise.
     #[must_use]
     pub fn new_browser_session(&self, subject: String) -> session::Model {
-        let life = self.0.settings.browser_ttl;
-        self.session(Kind::Browser, subject, String::new(), None, life)
-    }
-
-    /// A client's session, likewise: of a person, or of the client itself with its own id for a subject.
-    #[must_use]
-    pub fn new_client_session(&self, subject: String, client_id: &str, scope: String) -> session::Model {
-        let life = self.0.settings.refresh_ttl;
-        let id = client_id.to_owned();
-        session::Model {
-            scope,
-            ..self.session(Kind::Client, subject, id.clone(), Some(id), life)
-        }
-    }
-
-    fn session(
-        &self,
-        kind: Kind,
-        subject: String,
-        audience: String,
-        client_id: Option<String>,
-        life: std::time::Duration,
-    ) -> session::Model {
-        let now = self.0.clock.now();
-        session::Model {
-            id: Uuid::now_v7(),
-            kind,
-            subject,
-            audience,
-            client_id,
-            parent_id: None,
-            scope: String::new(),
-            generation: 0,
-            created_at: now,
-            authenticated_at: None,
-            refreshed_at: now,
-            expires_at: now + TimeDelta::from_std(life).unwrap_or(TimeDelta::days(30)),
-            ended_at: None,
-        }
+        self.0.opening.browser(subject)
     }
 
     /// Stores new sessions within the caller's transaction.
@@ -291,75 +271,19 @@ impl Tokens {
         self.0.verifier.id_token_hint(token)
     }
 
-    /// Uses a refresh token. The answered session is to be issued for anew; a repetition within ten seconds gets
-    /// the same refresh token again.
-    ///
-    /// # Errors
-    /// [`Error::InvalidToken`] for a token that is not ours, another holder's, used, expired or of an ended session;
-    /// a used one ends its session. [`Error::Unavailable`] when the database is away: then nothing was used.
-    pub async fn rotate(&self, refresh_token: &str, holder: Holder<'_>) -> Result<session::Model, Error> {
-        const OVER: Error = Error::InvalidToken("the refresh token is expired, used or not ours; sign in again");
-        let house = &self.0;
-        let token = Handle::read(refresh_token, Mark::RefreshToken, &house.sealer).ok_or(OVER)?;
-        let now = house.clock.now();
-        let life = TimeDelta::from_std(house.settings.refresh_ttl).unwrap_or(TimeDelta::days(30));
-        let rotating = house.database.transact(async |transaction| {
-            let rotation = session::rotate(transaction, token.session, token.generation, holder, now, life).await?;
-            let ended = match &rotation {
-                Rotation::Replayed(session) => ending::one(transaction, session.id, now).await?,
-                _ => Vec::new(),
-            };
-            Ok((rotation, ended))
-        });
-        let (rotation, ended) = rotating.await?;
-        match rotation {
-            Rotation::Rotated(session) | Rotation::Repeated(session) => Ok(session),
-            Rotation::Replayed(session) => {
-                tracing::warn!(session = %session.id, subject = session.subject, "a used refresh token was presented: its session ends");
-                self.tell(&ended, now).await;
-                Err(OVER)
-            }
-            Rotation::Gone => Err(OVER),
-        }
-    }
-
-    /// The living session of a refresh token that has not been used yet.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is away.
-    pub async fn session_of(&self, refresh_token: &str) -> Result<Option<session::Model>, Error> {
-        let found = self.family_of(refresh_token).await?;
-        Ok(found
-            .filter(|(session, generation)| session.generation == *generation)
-            .map(|(session, _)| session))
-    }
-
-    /// The living session of a refresh token, used or not, with the generation that the token is of.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is away.
-    pub async fn family_of(&self, refresh_token: &str) -> Result<Option<(session::Model, i32)>, Error> {
-        let Some(token) = Handle::read(refresh_token, Mark::RefreshToken, &self.0.sealer) else {
-            return Ok(None);
-        };
-        let found = database::within_limit(session::find(self.0.database.reader(), token.session)).await?;
-        Ok(found
-            .filter(|session| session.lives(self.0.clock.now()))
-            .map(|session| (session, token.generation)))
-    }
-
     /// Redeems an authorization code for a stored session of the client, answered with the nonce.
     ///
     /// # Errors
     /// [`crate::error::OAuthError::InvalidGrant`]; where the code came before, all that came of it has ended.
     /// [`Error::Unavailable`] when the database is away: then nothing was used.
     pub async fn redeem(&self, redemption: Redemption<'_>) -> Result<(session::Model, Option<String>), Error> {
-        let open = |subject, scope| self.new_client_session(subject, redemption.client_id, scope);
-        match self.0.grants.redeem(redemption, open).await {
+        let house = &self.0;
+        let open = |subject, scope| house.opening.client(subject, redemption.client_id, scope);
+        match house.grants.redeem(redemption, open).await {
             Ok(redeemed) => Ok(redeemed),
             Err((error, ended)) => {
                 if !ended.is_empty() {
-                    self.tell(&ended, self.0.clock.now()).await;
+                    house.sessions.tell(&ended, house.clock.now()).await;
                 }
                 Err(error)
             }
@@ -371,33 +295,7 @@ impl Tokens {
     /// # Errors
     /// [`Error::Unavailable`] when the database is away.
     pub async fn open_own_session(&self, client_id: &str, scope: String) -> Result<session::Model, Error> {
-        let session = session::Model {
-            expires_at: self.0.clock.now() + TimeDelta::from_std(self.0.settings.access_ttl).unwrap_or_default(),
-            ..self.new_client_session(client_id.to_owned(), client_id, scope)
-        };
-        self.0
-            .database
-            .transact(async |transaction| session::insert(transaction, vec![session.clone()]).await)
-            .await?;
-        Ok(session)
-    }
-
-    /// A browser has signed in again: the session of before ends. If it was the same person's, clients keep theirs.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is away.
-    pub async fn supersede(&self, former: &session::Model, present: &session::Model) -> Result<(), Error> {
-        let (from, to) = (former.id, present.id);
-        let same = former.subject == present.subject;
-        self.end(async |transaction, now| {
-            // Held first: a code that is being redeemed brings its session before this, or finds the browser gone.
-            session::lock(transaction, from).await?;
-            if same {
-                session::adopt(transaction, from, to).await?;
-            }
-            ending::one(transaction, from, now).await
-        })
-        .await
+        self.0.opening.store_own(client_id, scope).await
     }
 
     /// The cookie of a stored browser session.
@@ -420,61 +318,6 @@ impl Tokens {
             Some(handle) => self.0.browsers.find(handle.session).await,
             None => Ok(None),
         }
-    }
-
-    /// The browser's session from which a client's came, where there is one.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is away.
-    pub async fn browser_behind(&self, id: Uuid) -> Result<Option<Uuid>, Error> {
-        let found = database::within_limit(session::find(self.0.database.reader(), id)).await?;
-        Ok(found.and_then(|session| session.parent_id))
-    }
-
-    /// Ends one session, and with a browser's those that clients got from it.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is away.
-    pub async fn end_session(&self, id: Uuid) -> Result<(), Error> {
-        self.end(async |transaction, now| ending::one(transaction, id, now).await)
-            .await
-    }
-
-    /// Ends every session of a subject.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is away.
-    pub async fn end_subject(&self, subject: &str) -> Result<(), Error> {
-        self.end(async |transaction, now| ending::of_subject(transaction, subject, now).await)
-            .await
-    }
-
-    async fn end(
-        &self,
-        which: impl AsyncFn(&DatabaseTransaction, DateTime<Utc>) -> Result<Vec<Uuid>, DbErr>,
-    ) -> Result<(), Error> {
-        let now = self.0.clock.now();
-        let ended = self
-            .0
-            .database
-            .transact(async |transaction| which(transaction, now).await)
-            .await?;
-        self.tell(&ended, now).await;
-        Ok(())
-    }
-
-    /// Takes ended sessions to heart here, and has the other instances look.
-    async fn tell(&self, ended: &[Uuid], now: DateTime<Utc>) {
-        self.0
-            .verifier
-            .revocations
-            .learn(ended.iter().map(|id| (*id, now)), now);
-        self.0.upkeep.call_to_look().await;
-    }
-
-    /// Sessions were ended by a transaction of somebody else's: looks at once, here and on the other instances.
-    pub async fn look_for_ended_sessions(&self) {
-        self.0.upkeep.call_to_look().await;
     }
 
     /// The published key set (RFC 7517).

@@ -151,14 +151,12 @@ impl Upkeep {
     async fn sweep(&self) -> anyhow::Result<()> {
         let now = self.clock.now();
         let before = now - KEPT_FOR - TimeDelta::from_std(self.settings.access_ttl)?;
-        database::within_limit(async {
-            let transaction = self.database.begin().await?;
-            authorization_code::delete_ended(&transaction, before).await?;
-            session::delete_over(&transaction, before).await?;
-            signing_key::delete_unpublished(&transaction, now).await?;
-            transaction.commit().await
-        })
-        .await?;
+        let sweeping = self.database.transact(async |transaction| {
+            authorization_code::delete_ended(transaction, before).await?;
+            session::delete_over(transaction, before).await?;
+            signing_key::delete_unpublished(transaction, now).await
+        });
+        sweeping.await?;
         Ok(())
     }
 }

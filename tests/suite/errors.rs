@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::harness::{Answer, Harness, PAGE};
+use crate::answer::Answer;
+use crate::harness::{Harness, PAGE};
 use crate::store::Refuses;
 
 const USER_BY_CODE: &str = "/topapi/v2/user/getuserinfo";

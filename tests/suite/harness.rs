@@ -1,26 +1,23 @@
 //! Brings a simulator, a database of its own and the whole service; its methods are what a user does.
 
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use dingtalk_sso::app::{self, Running};
 use dingtalk_sso::clock::Clock;
 use dingtalk_sso::config::{Purpose, Settings};
 use dingtalk_sso::simulator::{Options, Simulator};
-use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder};
-use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Child;
-use uuid::Uuid;
 
+use crate::answer::Answer;
 use crate::elsewhere::{self, Elsewhere};
 use crate::process::{self, Output, Process};
 use crate::store::Store;
+use crate::surroundings::{database, given};
 
 /// The page that signs in.
 pub(crate) const PAGE: &str = "https://page.example/app";
@@ -43,88 +40,6 @@ enum Service {
     Process(Process),
     /// Not yet.
     Unstarted,
-}
-
-/// An answer, and how long it took to come.
-#[derive(Debug, Clone)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) body: Value,
-    pub(crate) took: Duration,
-    headers: HeaderMap,
-}
-
-impl Answer {
-    /// Sends a request; none when the connection breaks before its answer.
-    async fn to(request: RequestBuilder) -> Option<Self> {
-        let began = Instant::now();
-        let response = request.send().await.ok()?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let bytes = response.bytes().await.ok()?;
-        Some(Self {
-            status,
-            body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
-            took: began.elapsed(),
-            headers,
-        })
-    }
-
-    /// The number of our error.
-    pub(crate) fn code(&self) -> i64 {
-        self.body["code"].as_i64().unwrap_or_default()
-    }
-
-    /// A text of the body.
-    pub(crate) fn text(&self, field: &str) -> String {
-        self.body[field].as_str().unwrap_or_default().to_owned()
-    }
-
-    /// Whether a header is there, empty or not.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.headers.contains_key(name)
-    }
-
-    /// A header, or nothing.
-    pub(crate) fn header(&self, name: &str) -> &str {
-        let value = self.headers.get(name).and_then(|value| value.to_str().ok());
-        value.unwrap_or_default()
-    }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "where the tests run is no setting of the service"
-)]
-pub(crate) fn given(name: &str) -> Option<String> {
-    std::env::var(name).ok()
-}
-
-/// Whether instances see one another's cache, and may share a database.
-pub(crate) fn is_for_several_instances() -> bool {
-    given("TEST_DATABASE_URL").is_some() && given("TEST_CACHE_URL").is_some()
-}
-
-/// Says why a test has nothing to show on these stores.
-pub(crate) fn skip(reason: &str) {
-    let _ = writeln!(std::io::stderr(), "skipped: {reason}");
-}
-
-/// An empty database: a file of its own, or a new one on the given server.
-async fn database(folder: &TempDir) -> String {
-    let Some(server) = given("TEST_DATABASE_URL") else {
-        return format!("sqlite://{}", folder.path().join("sso.db").display());
-    };
-    let name = format!("t{}", Uuid::new_v4().simple());
-    let connection = sea_orm::Database::connect(&server)
-        .await
-        .expect("the given database server");
-    connection
-        .execute_unprepared(&format!("CREATE DATABASE {name}"))
-        .await
-        .expect("a new database");
-    let mut url = url::Url::parse(&server).expect("TEST_DATABASE_URL");
-    url.set_path(&name);
-    url.into()
 }
 
 impl Harness {

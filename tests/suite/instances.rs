@@ -7,7 +7,8 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::harness::{Harness, PAGE, given, skip};
+use crate::harness::{Harness, PAGE};
+use crate::surroundings::{given, skip};
 
 /// Within this time whoever is out is out everywhere (product.md, the first page).
 const OUT_WITHIN: Duration = Duration::from_secs(2);

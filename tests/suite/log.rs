@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Harness, PAGE};
+use crate::answer::Answer;
+use crate::harness::{Harness, PAGE};
 use crate::store::Refuses;
 
 /// The line of the log that names the cause of a failure.

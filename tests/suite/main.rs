@@ -7,6 +7,7 @@
     reason = "a test that cannot go on says why and ends"
 )]
 
+mod answer;
 mod crash;
 mod demo;
 mod directory;
@@ -28,4 +29,5 @@ mod session;
 mod settings;
 mod simulator;
 mod store;
+mod surroundings;
 mod sync;

@@ -6,8 +6,10 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::harness::{Answer, Harness, PAGE, given, skip};
+use crate::answer::Answer;
+use crate::harness::{Harness, PAGE};
 use crate::road::Road;
+use crate::surroundings::{given, skip};
 
 /// The longest that anybody waits for an answer while a part is away: five seconds, and what a busy machine adds.
 const LIMIT: Duration = Duration::from_millis(6_500);

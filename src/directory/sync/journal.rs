@@ -60,33 +60,28 @@ impl Journal {
         let now = roster.clock.now();
         let last = self.history(1).await?.pop();
         let open = last.filter(|run| matches!(run.state, State::Running | State::Failed));
-        database::within_tries(|| async {
-            let transaction = roster.database.begin().await?;
-            let id = match &open {
-                Some(run) if now - run.started_at < RESUMED_WITHIN => {
-                    run::resume(&transaction, run.id).await?;
-                    run.id
+        let beginning = roster.database.transact(async |transaction| match &open {
+            Some(run) if now - run.started_at < RESUMED_WITHIN => {
+                run::resume(transaction, run.id).await?;
+                Ok(run.id)
+            }
+            open => {
+                if let Some(run) = open {
+                    stage::delete(transaction, run.id).await?;
+                    let failure = if run.failure.is_empty() {
+                        "stopped without a word"
+                    } else {
+                        &run.failure
+                    };
+                    let ended_at = run.ended_at.unwrap_or(now);
+                    run::end(transaction, run.id, State::Failed, run.counts, failure, ended_at).await?;
                 }
-                open => {
-                    if let Some(run) = open {
-                        stage::delete(&transaction, run.id).await?;
-                        let failure = if run.failure.is_empty() {
-                            "stopped without a word"
-                        } else {
-                            &run.failure
-                        };
-                        let ended_at = run.ended_at.unwrap_or(now);
-                        run::end(&transaction, run.id, State::Failed, run.counts, failure, ended_at).await?;
-                    }
-                    let id = Uuid::now_v7();
-                    run::insert(&transaction, id, &roster.corp_id, cause, now).await?;
-                    id
-                }
-            };
-            transaction.commit().await?;
-            Ok(id)
-        })
-        .await
+                let id = Uuid::now_v7();
+                run::insert(transaction, id, &roster.corp_id, cause, now).await?;
+                Ok(id)
+            }
+        });
+        beginning.await
     }
 
     /// Adds up what a run has read before it was stopped.
@@ -109,20 +104,18 @@ impl Journal {
     pub(super) async fn end(&self, run: Uuid, state: State, counts: Counts, failure: &str) -> Result<(), Error> {
         let roster = &*self.0;
         let now = roster.clock.now();
-        database::within_tries(|| async {
-            let transaction = roster.database.begin().await?;
-            run::end(&transaction, run, state, counts, failure, now).await?;
+        let ending = roster.database.transact(async |transaction| {
+            run::end(transaction, run, state, counts, failure, now).await?;
             if state != State::Failed {
-                stage::delete(&transaction, run).await?;
+                stage::delete(transaction, run).await?;
             }
-            let old = run::before(&transaction, &roster.corp_id, now - KEPT_FOR).await?;
+            let old = run::before(transaction, &roster.corp_id, now - KEPT_FOR).await?;
             for run in &old {
-                stage::delete(&transaction, *run).await?;
+                stage::delete(transaction, *run).await?;
             }
-            sync_change::delete(&transaction, &old).await?;
-            run::delete(&transaction, &old).await?;
-            transaction.commit().await
-        })
-        .await
+            sync_change::delete(transaction, &old).await?;
+            run::delete(transaction, &old).await
+        });
+        ending.await
     }
 }

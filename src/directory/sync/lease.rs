@@ -95,16 +95,7 @@ impl Lease {
 
     /// Gives it back.
     pub(super) async fn release(self) {
-        let gone = database::within_limit(async {
-            let transaction = self.database.begin().await?;
-            Entity::update_many()
-                .col_expr(Column::Until, Expr::value(self.clock.now()))
-                .filter(Column::CorpId.eq(self.corp_id.as_str()))
-                .filter(Column::Holder.eq(self.holder))
-                .exec(&transaction)
-                .await?;
-            transaction.commit().await
-        });
+        let gone = hold_until(&self.database, &self.corp_id, self.holder, self.clock.now());
         if let Err(cause) = gone.await {
             tracing::warn!(%cause, "the lease of a sync cannot be given back; it ends by itself");
         }
@@ -114,19 +105,22 @@ impl Lease {
 async fn beat(database: Database, corp_id: String, holder: Uuid, clock: Clock) {
     loop {
         sleep(BEAT).await;
-        let until = clock.now() + LIFE;
-        let prolonged = database::within_limit(async {
-            let transaction = database.begin().await?;
-            Entity::update_many()
-                .col_expr(Column::Until, Expr::value(until))
-                .filter(Column::CorpId.eq(corp_id.as_str()))
-                .filter(Column::Holder.eq(holder))
-                .exec(&transaction)
-                .await?;
-            transaction.commit().await
-        });
+        let prolonged = hold_until(&database, &corp_id, holder, clock.now() + LIFE);
         if let Err(cause) = prolonged.await {
             tracing::debug!(%cause, "the lease of a sync cannot be prolonged yet");
         }
     }
+}
+
+/// Says until when a lease holds, if it is still this holder's.
+async fn hold_until(database: &Database, corp_id: &str, holder: Uuid, until: DateTime<Utc>) -> Result<(), Error> {
+    let saying = database.transact(async |transaction| {
+        Entity::update_many()
+            .col_expr(Column::Until, Expr::value(until))
+            .filter(Column::CorpId.eq(corp_id))
+            .filter(Column::Holder.eq(holder))
+            .exec(transaction)
+            .await
+    });
+    saying.await.map(drop)
 }

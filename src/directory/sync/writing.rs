@@ -124,13 +124,11 @@ impl Writing<'_> {
         let changes: Vec<SyncChange> = different.chain(forgotten).collect();
         match self.run {
             Some((run, lease)) if !changes.is_empty() => {
-                let noted = database::within_tries(|| async {
-                    let transaction = self.roster.database.begin().await?;
-                    if !lease.hold(&transaction).await? {
+                let noted = self.roster.database.transact(async |transaction| {
+                    if !lease.hold(transaction).await? {
                         return Ok(false);
                     }
-                    sync_change::insert(&transaction, run, &changes).await?;
-                    transaction.commit().await?;
+                    sync_change::insert(transaction, run, &changes).await?;
                     Ok(true)
                 });
                 if !noted.await? {
@@ -151,17 +149,15 @@ impl Writing<'_> {
             return Ok(());
         };
         let marks: Vec<(String, DateTime<Utc>)> = leavers.iter().map(|(userid, _, at)| (userid.clone(), *at)).collect();
-        let marked = database::within_tries(|| async {
-            let transaction = self.roster.database.begin().await?;
-            if !lease.hold(&transaction).await? {
+        let marked = self.roster.database.transact(async |transaction| {
+            if !lease.hold(transaction).await? {
                 return Ok(None);
             }
-            let rows = leaving::mark(&transaction, self.roster, &marks).await?;
+            let rows = leaving::mark(transaction, self.roster, &marks).await?;
             let changes: Vec<SyncChange> = rows.iter().map(|row| left(&row.userid, &row.name)).collect();
             if !changes.is_empty() {
-                sync_change::insert(&transaction, run, &changes).await?;
+                sync_change::insert(transaction, run, &changes).await?;
             }
-            transaction.commit().await?;
             Ok(Some(changes.len()))
         });
         self.counts.left += count(marked.await?.ok_or(SyncError::Overtaken)?);
@@ -189,19 +185,17 @@ impl Writing<'_> {
             return Ok(plan.overtaken);
         }
         let notes = self.notes;
-        let written = database::within_tries(|| async {
-            let transaction = roster.database.begin().await?;
-            if !lease.hold(&transaction).await? {
+        let written = roster.database.transact(async |transaction| {
+            if !lease.hold(transaction).await? {
                 return Ok(None);
             }
-            let rows = employee::lock(&transaction, &roster.corp_id, &userids).await?;
-            let mut plan = Plan::make(&transaction, roster, &profiles, rows, &is_here).await?;
-            plan.write(&transaction, roster, roster.clock.now()).await?;
+            let rows = employee::lock(transaction, &roster.corp_id, &userids).await?;
+            let mut plan = Plan::make(transaction, roster, &profiles, rows, &is_here).await?;
+            plan.write(transaction, roster, roster.clock.now()).await?;
             let changes: Vec<SyncChange> = plan.changes.iter().map(told).collect();
             if notes && !changes.is_empty() {
-                sync_change::insert(&transaction, run, &changes).await?;
+                sync_change::insert(transaction, run, &changes).await?;
             }
-            transaction.commit().await?;
             Ok(Some(plan))
         });
         let plan = written.await?.ok_or(SyncError::Overtaken)?;

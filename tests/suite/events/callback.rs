@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::{
     AES_KEY, TOKEN, employee, leaving_and_returning, stored, subscribe, tallies, until, until_settled, with_callbacks,
 };
-use crate::harness::{Answer, Harness};
+use crate::answer::Answer;
+use crate::harness::Harness;
 
 const CORP_ID: &str = "dingdemo0001";
 const APP_KEY: &str = "dingdemoappkey";

@@ -15,8 +15,9 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{AES_KEY, TOKEN, stored, subscribe, tallies, until};
-use crate::harness::{Harness, is_for_several_instances};
+use crate::harness::Harness;
 use crate::process::Process;
+use crate::surroundings::is_for_several_instances;
 
 /// Changes of the company; a third of their events comes twice.
 const CHANGES: usize = 7_500;

@@ -7,7 +7,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{employee, leaving_and_returning, stored, tallies, until, until_settled};
-use crate::harness::{Harness, is_for_several_instances, skip};
+use crate::harness::Harness;
+use crate::surroundings::{is_for_several_instances, skip};
 
 /// A service that listens to the stream.
 async fn with_stream() -> Harness {

@@ -1,10 +1,10 @@
 //! Addresses to which browsers are sent: none but those that were registered or allowed, however one is written.
 
 use proptest::prelude::*;
-use proptest::test_runner::TestRunner;
 
 use super::application::Application;
 use super::browser::{Browser, parameter};
+use super::random;
 use crate::harness::Harness;
 
 #[tokio::test]
@@ -224,23 +224,14 @@ async fn after_a_logout_a_browser_is_led_to_registered_pages_alone() {
 
 #[test]
 fn whatever_is_asked_for_a_browser_goes_to_the_application_or_to_the_sign_in() {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime = random::runtime();
     let sso = runtime.block_on(Harness::start());
     let app = runtime.block_on(Application::added(&sso, "app", &[]));
     let name =
         "(response_type|client_id|redirect_uri|scope|state|nonce|code_challenge|prompt|max_age|request|[a-z]{1,5})";
     let value = "(code|app|https%3A%2F%2Fapp.example%2Fcb|https%3A%2F%2Fevil.example|none|login|S256|[ -~]{0,12})";
     let pairs = proptest::collection::vec((name, value), 0..6);
-    let mut runner = TestRunner::new(ProptestConfig {
-        cases: 200,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    });
-    let outcome = runner.run(&(pairs, any::<bool>()), |(pairs, over_a_good_one)| {
+    let outcome = random::runner().run(&(pairs, any::<bool>()), |(pairs, over_a_good_one)| {
         let own: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
         // A fragment never reaches a server.
         let own = own.join("&").replace('#', "%23");

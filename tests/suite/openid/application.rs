@@ -5,7 +5,8 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use super::browser::{Browser, parameter};
-use crate::harness::{Answer, Harness};
+use crate::answer::Answer;
+use crate::harness::Harness;
 
 /// A verifier and its challenge, as RFC 7636 publishes them (appendix B).
 pub(super) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";

@@ -4,7 +4,8 @@ use reqwest::Method;
 
 use super::application::Application;
 use super::browser::{Browser, SESSION};
-use crate::harness::{Answer, Harness};
+use crate::answer::Answer;
+use crate::harness::Harness;
 
 fn is_away(what: &str, answer: &Answer) {
     assert_eq!((answer.status, answer.code()), (503, 1117), "{what}: {answer:?}");

@@ -2,13 +2,13 @@
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use proptest::prelude::*;
-use proptest::test_runner::TestRunner;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::application::Application;
 use super::browser::Browser;
 use super::jwt::{self, ForeignKey, parts, written};
+use super::random;
 use crate::harness::Harness;
 
 /// No door opens for a token.
@@ -194,11 +194,7 @@ async fn a_token_of_one_kind_is_none_of_another() {
 
 #[test]
 fn whatever_stands_for_a_header_or_a_token_is_refused_with_an_answer() {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime = random::runtime();
     let sso = runtime.block_on(Harness::start());
     let token = runtime.block_on(sso.log_in("manager01")).text("token");
     let claims = token.split('.').nth(1).expect("claims").to_owned();
@@ -220,13 +216,8 @@ fn whatever_stands_for_a_header_or_a_token_is_refused_with_an_answer() {
             .collect();
         format!("{{{}}}", members.join(","))
     });
-    let mut runner = TestRunner::new(ProptestConfig {
-        cases: 200,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    });
     let tokens = (header, "[A-Za-z0-9_.=-]{0,60}");
-    let outcome = runner.run(&tokens, |(header, text)| {
+    let outcome = random::runner().run(&tokens, |(header, text)| {
         use base64::Engine as _;
         let header = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(header);
         prop_assert_eq!(asked(format!("{header}.{claims}.{signature}")), 1114);

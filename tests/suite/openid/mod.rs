@@ -14,6 +14,7 @@ mod jwt;
 mod keys;
 mod leaving;
 mod logout;
+mod random;
 mod refresh;
 mod requirements;
 mod secrets;

@@ -17,7 +17,7 @@ async fn a_refresh_token_is_good_once_and_its_repetition_gets_the_same_answer() 
     sso.advance_s(5);
     let second = app.refresh(&sso, &first.text("refresh_token")).await;
     assert_eq!(second.status, 200, "{second:?}");
-    let of = |answer: &crate::harness::Answer| jwt::parts(&answer.text("access_token")).1;
+    let of = |answer: &crate::answer::Answer| jwt::parts(&answer.text("access_token")).1;
     assert_eq!(of(&first)["sid"], of(&second)["sid"]);
     assert_ne!(of(&first)["jti"], of(&second)["jti"]);
     let id = jwt::parts(&second.text("id_token")).1;

@@ -5,5 +5,6 @@ mod browser_login;
 mod changes;
 mod command;
 mod faults;
+mod listings;
 mod platform;
 mod tokens;

@@ -1,43 +1,32 @@
 //! What may not be lost: one handle to SQLite, PostgreSQL or MySQL, and what is particular to each.
 
+mod connections;
+pub mod failure;
+
 use std::time::Duration;
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
-use futures_util::TryFutureExt as _;
 use migrations::Migrator;
-use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sea_orm::sqlx::{ConnectOptions as _, Connection, Executor as _};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr,
-    SqliteTransactionMode, SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait,
+    ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, Statement,
+    TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait as _;
 use secrecy::ExposeSecret as _;
 
 use crate::config;
 use crate::error::Error;
-
-/// How long a caller waits for a connection, and how long one piece of work may take.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// How long a connection that is given back may take to answer.
-const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
+use connections::ACQUIRE_TIMEOUT;
 
 /// A piece of work that takes longer is given up: the server is there, but does not answer.
 pub const WORK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How often a transaction that loses deadlocks is run.
 const TRIES: u32 = 4;
+
 /// The most writers of a server: more do not make it faster, and keep connections from those who read.
 const MAX_WRITERS: usize = 4;
-
-/// What every transaction at PostgreSQL is, whatever the server's default: said once a connection, not at each.
-const POSTGRES_TRANSACTIONS: &str =
-    "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE";
-
-/// The same at MySQL.
-const MYSQL_TRANSACTIONS: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE";
 
 /// The advisory lock that a change of the schema holds; any number that nobody else uses.
 const SCHEMA_LOCK: &str = "7305914225";
@@ -61,28 +50,15 @@ impl Database {
     pub async fn open(settings: &config::database::Database) -> anyhow::Result<Self> {
         let url = settings.url.expose_secret();
         if url.starts_with("sqlite:") {
-            return open_sqlite(url, settings.max_connections).await;
+            let (writer, reader) = connections::of_sqlite(url, settings.max_connections).await?;
+            return Ok(Self {
+                writer,
+                reader,
+                writers: 1,
+            });
         }
         let connections = settings.max_connections.max(2);
-        let mut options = ConnectOptions::new(url.to_owned());
-        options
-            .max_connections(connections)
-            .min_connections(1)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_timeout(ACQUIRE_TIMEOUT)
-            .idle_timeout(Duration::from_mins(5))
-            .sqlx_logging(false)
-            .map_sqlx_postgres_pool_opts(|pool| {
-                pool.after_connect(|connection, _| Box::pin(connection.execute(POSTGRES_TRANSACTIONS).map_ok(drop)))
-                    .after_release(|connection, _| Box::pin(still_answers(connection)))
-            })
-            .map_sqlx_mysql_pool_opts(|pool| {
-                pool.after_connect(|connection, _| Box::pin(connection.execute(MYSQL_TRANSACTIONS).map_ok(drop)))
-                    .after_release(|connection, _| Box::pin(still_answers(connection)))
-            });
-        let connection = sea_orm::Database::connect(options)
-            .await
-            .context("the database does not answer")?;
+        let connection = connections::of_server(url, connections).await?;
         Ok(Self {
             writer: connection.clone(),
             reader: connection,
@@ -128,10 +104,14 @@ impl Database {
     ///
     /// # Errors
     /// The work's own, or [`Error::Unavailable`] when the database is away or takes too long.
-    pub async fn transact<T>(&self, work: impl AsyncFn(&DatabaseTransaction) -> Result<T, DbErr>) -> Result<T, Error> {
+    pub async fn transact<T>(
+        &self,
+        work: impl AsyncFnOnce(&DatabaseTransaction) -> Result<T, DbErr> + Clone,
+    ) -> Result<T, Error> {
+        // A clone for each run: a future that borrowed the work could not be proved to be `Send`, and tasks write too.
         within_tries(|| async {
             let transaction = self.begin().await?;
-            match work(&transaction).await {
+            match work.clone()(&transaction).await {
                 Ok(done) => transaction.commit().await.map(|()| done),
                 Err(cause) => {
                     transaction.rollback().await?;
@@ -271,56 +251,6 @@ impl Database {
     }
 }
 
-/// Whether a connection that is given back answers. The pool itself waits for that without end, and a server that was
-/// replaced, or a network that drops, would take the connections away one by one until none was left.
-async fn still_answers(connection: &mut impl Connection) -> Result<bool, sea_orm::sqlx::Error> {
-    match tokio::time::timeout(RELEASE_TIMEOUT, connection.ping()).await {
-        Ok(answer) => answer.map(|()| true),
-        Err(_) => Err(sea_orm::sqlx::Error::PoolTimedOut),
-    }
-}
-
-async fn open_sqlite(url: &str, readers: u32) -> anyhow::Result<Database> {
-    let options: SqliteConnectOptions = url.parse().context("the address of the SQLite database")?;
-    let in_memory = url.contains(":memory:");
-    if !in_memory
-        && let Some(folder) = options
-            .get_filename()
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        std::fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
-    }
-    let options = options
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(ACQUIRE_TIMEOUT)
-        .foreign_keys(true)
-        .disable_statement_logging();
-    let pool = |connections: u32| {
-        SqlitePoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .idle_timeout(None)
-            .max_lifetime(None)
-    };
-    let writer = pool(1)
-        .connect_with(options.clone())
-        .await
-        .context("the SQLite database cannot be opened")?;
-    let reader = if in_memory {
-        writer.clone()
-    } else {
-        pool(readers.clamp(1, 8)).connect_lazy_with(options)
-    };
-    Ok(Database {
-        writer: SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
-        reader: SqlxSqliteConnector::from_sqlx_sqlite_pool(reader),
-        writers: 1,
-    })
-}
-
 /// Repeats the last value until there are a power of two of them. A list of values in a statement then comes in few
 /// lengths, and a server can keep what it has worked out for each.
 #[must_use]
@@ -329,54 +259,6 @@ pub fn padded<T: Clone>(mut values: Vec<T>) -> Vec<T> {
         values.resize(values.len().next_power_of_two(), last);
     }
     values
-}
-
-/// Whether the failure is the database's absence, and not a statement of ours.
-#[must_use]
-pub fn is_away(error: &DbErr) -> bool {
-    match error {
-        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
-        DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause)) => match &**cause {
-            sea_orm::sqlx::Error::Database(cause) => cause.code().is_some_and(|code| {
-                // PostgreSQL's classes 08 and 53 and 57P0x (connection lost, too many, shutting down), SQLite's full
-                // disk and lost lock (5 busy, 13 full), MySQL's 1040, 1053, 1205.
-                code.starts_with("08")
-                    || code.starts_with("53")
-                    || code.starts_with("57P0")
-                    || matches!(&*code, "5" | "13" | "261" | "517" | "1040" | "1053" | "1205")
-            }),
-            sea_orm::sqlx::Error::Io(_)
-            | sea_orm::sqlx::Error::Tls(_)
-            | sea_orm::sqlx::Error::Protocol(_)
-            | sea_orm::sqlx::Error::PoolTimedOut
-            | sea_orm::sqlx::Error::PoolClosed
-            | sea_orm::sqlx::Error::WorkerCrashed => true,
-            _ => false,
-        },
-        _ => false,
-    }
-}
-
-/// Whether the same transaction may simply be run again: a deadlock or a serialisation that lost.
-#[must_use]
-pub fn is_conflict(error: &DbErr) -> bool {
-    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = error else {
-        return false;
-    };
-    cause
-        .as_database_error()
-        .and_then(sea_orm::sqlx::error::DatabaseError::code)
-        .is_some_and(|code| matches!(&*code, "40001" | "40P01" | "1213" | "1020"))
-}
-
-/// What a caller learns of a failed statement.
-#[must_use]
-pub fn fault(error: DbErr) -> Error {
-    if is_away(&error) {
-        Error::Unavailable(error.into())
-    } else {
-        Error::Internal(error.into())
-    }
 }
 
 /// Runs a transaction within its time limit, and again when it lost a deadlock.
@@ -388,7 +270,7 @@ pub async fn within_tries<T, F: Future<Output = Result<T, DbErr>>>(work: impl Fn
         let mut tries = 1;
         loop {
             match work().await {
-                Err(cause) if is_conflict(&cause) && tries < TRIES => tries += 1,
+                Err(cause) if failure::is_conflict(&cause) && tries < TRIES => tries += 1,
                 outcome => return outcome,
             }
         }
@@ -402,7 +284,7 @@ pub async fn within_tries<T, F: Future<Output = Result<T, DbErr>>>(work: impl Fn
 /// The work's own, or [`Error::Unavailable`] when it takes too long.
 pub async fn within_limit<T>(work: impl Future<Output = Result<T, DbErr>>) -> Result<T, Error> {
     match tokio::time::timeout(WORK_TIMEOUT, work).await {
-        Ok(done) => done.map_err(fault),
+        Ok(done) => done.map_err(failure::fault),
         Err(elapsed) => Err(Error::Unavailable(
             anyhow::Error::new(elapsed).context("the database does not answer in time"),
         )),

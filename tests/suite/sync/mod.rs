@@ -1,0 +1,176 @@
+//! The directory as a whole: a sync brings it in line with DingTalk, and keeps what was decided here.
+
+mod failures;
+mod runs;
+mod scale;
+
+use std::time::{Duration, Instant};
+
+use dingtalk_sso::directory::reread::Reread;
+use dingtalk_sso::directory::sync::run::{Cause, State};
+use dingtalk_sso::directory::sync::sync_change::{Kind, What};
+use serde_json::{Value, json};
+
+use crate::harness::Harness;
+use runs::{LOOK, WRITE, stored, sync};
+
+#[tokio::test]
+async fn a_sync_brings_everybody_and_a_second_one_writes_nothing() {
+    let sso = Harness::start().await;
+    let id = sso.log_in("user00007").await.body["id"].clone();
+    let elsewhere = sso.elsewhere().await;
+    let report = sync(&elsewhere, WRITE).await;
+    let company = sso.simulated("company").await;
+    assert_eq!(i64::from(report.counts.employees), company["people"]);
+    assert_eq!(i64::from(report.counts.departments), company["departments"]);
+    assert_eq!(report.counts.joined + 1, report.counts.employees);
+    let before = stored(&elsewhere).await;
+    sso.advance_s(60);
+    let second = sync(&elsewhere, WRITE).await.counts;
+    assert_eq!(
+        (second.joined, second.changed, second.left, second.departments_changed),
+        (0, 0, 0, 0)
+    );
+    assert_eq!(stored(&elsewhere).await, before);
+    let again = sso.log_in("user00007").await;
+    assert_eq!(again.body["id"], id);
+    assert_eq!(stored(&elsewhere).await, before, "a login after a sync changes nothing");
+}
+
+#[tokio::test]
+async fn a_sync_follows_moves_renamings_leavers_and_returns() {
+    let sso = Harness::start().await;
+    let elsewhere = sso.elsewhere().await;
+    sync(&elsewhere, WRITE).await;
+    let id = sso.log_in("user00007").await.body["id"].clone();
+    sso.company("employees/user00007/leave", json!({})).await;
+    sso.company("employees/user00008/move", json!({"dept_id_list": [20]}))
+        .await;
+    sso.company("employees/user00009", json!({"title": "新职位"})).await;
+    sso.company("departments/100", json!({"parent_id": 20, "name": "技术院"}))
+        .await;
+    sso.advance_s(1);
+    let looked = sync(&elsewhere, LOOK).await;
+    assert_eq!(
+        (looked.counts.left, looked.counts.changed, looked.counts.joined),
+        (1, 2, 0)
+    );
+    assert_eq!(sso.log_in("user00008").await.status, 200);
+
+    let report = sync(&elsewhere, WRITE).await;
+    let run = report.run.expect("a run");
+    let changes = elsewhere.directory.sync.changes(run).await.expect("changes");
+    let of = |subject: &str| changes.iter().find(|change| change.subject == subject).cloned();
+    let left = of("user00007").expect("a leaver");
+    assert_eq!((left.kind, left.change), (Kind::Employee, What::Left));
+    assert!(left.detail.starts_with("60121"), "{left:?}");
+    assert_eq!(of("user00009").expect("a change").detail, "position");
+    assert_eq!(of("100").expect("a department").detail, "name, parent, branch, path");
+    let moved = sso.log_in("manager01").await;
+    let begin = Instant::now();
+    while sso.log_in("manager01").await.body["departRootId"] != 20 {
+        assert!(begin.elapsed() < Duration::from_secs(2), "{moved:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    sso.company("employees/user00007/rejoin", json!({})).await;
+    assert_eq!(sync(&elsewhere, WRITE).await.counts.returned, 1);
+    assert_eq!(sso.log_in("user00007").await.body["id"], id);
+    let shown = sso.command(&["sync", "history", "--json"]).await;
+    let runs: Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!(
+        (runs[0]["state"].as_str(), runs[0]["returned"].as_i64()),
+        (Some("done"), Some(1))
+    );
+}
+
+#[tokio::test]
+async fn whoever_is_outside_the_visible_range_has_not_left() {
+    let sso = Harness::start().await;
+    let elsewhere = sso.elsewhere().await;
+    sync(&elsewhere, WRITE).await;
+    let before = stored(&elsewhere).await;
+    sso.company("visible-range", json!({"departments": [10], "userids": ["user00003"]}))
+        .await;
+    let report = sync(&elsewhere, WRITE).await;
+    assert!(report.counts.employees < 300);
+    assert_eq!(stored(&elsewhere).await, before);
+    let found = elsewhere.directory.reread.employee("user00101").await;
+    assert_eq!(found.expect("a reading"), Reread::Unchanged);
+}
+
+#[tokio::test]
+async fn labels_and_administrators_bring_roles_and_take_nothing_that_was_granted_here() {
+    let sso = Harness::with(&[
+        ("DIRECTORY__ADMIN_ROLE", "admin"),
+        ("DIRECTORY__LABEL_ROLES", "主管=lead, 财务=finance"),
+    ])
+    .await;
+    let elsewhere = sso.elsewhere().await;
+    sync(&elsewhere, WRITE).await;
+    let roles = async |userid: &str| {
+        let employee = elsewhere.directory.employee(userid).await.expect("the database");
+        employee.expect("an employee").roles
+    };
+    assert_eq!(roles("manager01").await, ["admin"]);
+    assert_eq!(sso.log_in("user00020").await.body["roles"], json!(["lead"]));
+    sso.command(&["role", "set", "lead", "team:read"]).await;
+    sso.command(&["role", "grant", "user00020", "lead"]).await;
+    sso.advance_s(10);
+    sso.company(
+        "employees/user00020",
+        json!({"role_list": [{"id": 7, "name": "财务", "group_name": "职务"}]}),
+    )
+    .await;
+    let before = stored(&elsewhere).await;
+    assert_eq!(
+        sync(&elsewhere, WRITE).await.counts.changed,
+        0,
+        "a list names no labels"
+    );
+    assert_eq!(stored(&elsewhere).await, before);
+    let found = elsewhere.directory.reread.employee("user00020").await;
+    assert_eq!(found.expect("a reading"), Reread::Changed);
+    assert_eq!(roles("user00020").await, ["finance", "lead"]);
+    sso.command(&["role", "revoke", "user00020", "lead"]).await;
+    sso.command(&["role", "revoke", "user00020", "finance"]).await;
+    assert_eq!(roles("user00020").await, ["finance"]);
+}
+
+#[tokio::test]
+async fn the_schedule_syncs_by_itself() {
+    let sso = Harness::with(&[("DIRECTORY__SYNC_EVERY_S", "3600")]).await;
+    let elsewhere = sso.elsewhere().await;
+    let begin = Instant::now();
+    loop {
+        let runs = elsewhere.directory.sync.history(1).await.expect("runs");
+        if runs.first().is_some_and(|run| run.state == State::Done) {
+            assert_eq!(runs[0].cause, Cause::Schedule);
+            break;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(10), "{runs:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(
+        elsewhere
+            .directory
+            .employee("user00101")
+            .await
+            .expect("the database")
+            .is_some()
+    );
+}
+
+#[tokio::test]
+async fn what_was_decided_here_survives_a_sync() {
+    let sso = Harness::start().await;
+    let elsewhere = sso.elsewhere().await;
+    sync(&elsewhere, WRITE).await;
+    sso.command(&["employee", "disable", "user00012"]).await;
+    sso.company("employees/user00012", json!({"title": "别的"})).await;
+    sso.advance_s(5);
+    let shown = sso.command(&["sync"]).await;
+    assert!(shown.contains("1 different"), "{shown}");
+    let employee = elsewhere.directory.employee("user00012").await.expect("the database");
+    let employee = employee.expect("an employee");
+    assert!(employee.disabled && employee.position == "别的");
+}
