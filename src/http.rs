@@ -8,10 +8,13 @@ use std::time::{Duration, Instant};
 use actix_web::body::MessageBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{
+    ALLOW, CACHE_CONTROL, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
 use actix_web::middleware::Next;
 use actix_web::web::{Bytes, BytesMut, Data};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError};
+use foldhash::fast::RandomState;
 use futures_util::StreamExt as _;
 use futures_util::future::LocalBoxFuture;
 use ipnet::IpNet;
@@ -71,12 +74,12 @@ fn shape(error: &Error, id: Uuid) -> HttpResponse {
 /// A meter is made once and kept: to make its labels and find it by them costs more than the rest of what is done around
 /// a request.
 #[derive(Clone, Default)]
-pub struct Meters(Arc<RwLock<HashMap<String, Meter>>>);
+pub struct Meters(Arc<RwLock<HashMap<String, Meter, RandomState>>>);
 
 /// The meters of one route.
 struct Meter {
     duration: Histogram,
-    by_status: HashMap<u16, Counter>,
+    by_status: HashMap<u16, Counter, RandomState>,
 }
 
 impl Meters {
@@ -94,7 +97,7 @@ impl Meters {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let meter = known.entry(label()).or_insert_with(|| Meter {
             duration: metrics::histogram!("http_request_duration_seconds", "route" => label()),
-            by_status: HashMap::new(),
+            by_status: HashMap::default(),
         });
         let counter = meter.by_status.entry(status).or_insert_with(
             || metrics::counter!("http_requests_total", "route" => label(), "status" => status.to_string()),
@@ -139,10 +142,9 @@ pub async fn around(
     if let Ok(value) = HeaderValue::from_str(request_id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    response.headers_mut().insert(
-        HeaderName::from_static("x-content-type-options"),
-        HeaderValue::from_static("nosniff"),
-    );
+    response
+        .headers_mut()
+        .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let request = response.request();
     let route = request.match_pattern();
     let route = route.as_deref().unwrap_or("-");
@@ -204,22 +206,36 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
     fn from_request(_: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let mut payload = payload.take();
         Box::pin(async move {
-            let mut body = BytesMut::new();
-            while let Some(chunk) = payload.next().await {
-                let chunk = chunk.map_err(|_fault| Error::InvalidRequest("the body cannot be read".to_owned()))?;
-                if body.len() + chunk.len() > MAX_BODY_BYTES {
-                    return Err(Error::InvalidRequest(format!(
-                        "the body is larger than {MAX_BODY_BYTES} bytes"
-                    )));
-                }
-                body.extend_from_slice(&chunk);
+            // Most bodies come in one piece, which is read where it lies.
+            let first = next_piece(&mut payload, 0).await?.unwrap_or_default();
+            let Some(second) = next_piece(&mut payload, first.len()).await? else {
+                return read_json(&first).map(Self);
+            };
+            let mut body = BytesMut::from(first);
+            body.extend_from_slice(&second);
+            while let Some(piece) = next_piece(&mut payload, body.len()).await? {
+                body.extend_from_slice(&piece);
             }
-            read_json(&body.freeze()).map(Self)
+            read_json(&body).map(Self)
         })
     }
 }
 
-fn read_json<T: DeserializeOwned>(body: &Bytes) -> Result<T, Error> {
+/// The next piece of a body of which `before` bytes were read.
+async fn next_piece(payload: &mut Payload, before: usize) -> Result<Option<Bytes>, Error> {
+    let Some(piece) = payload.next().await else {
+        return Ok(None);
+    };
+    let piece = piece.map_err(|_fault| Error::InvalidRequest("the body cannot be read".to_owned()))?;
+    if before + piece.len() > MAX_BODY_BYTES {
+        return Err(Error::InvalidRequest(format!(
+            "the body is larger than {MAX_BODY_BYTES} bytes"
+        )));
+    }
+    Ok(Some(piece))
+}
+
+fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     serde_json::from_slice(body).map_err(|fault| {
         // The text of serde_json may quote what was sent, a code among it: only the place is told.
         Error::InvalidRequest(format!(

@@ -167,7 +167,8 @@ pub(super) async fn here_after(
         .await
 }
 
-/// The rows of some persons, locked likewise; who left last comes first.
+/// The rows of some persons, locked likewise; who left last comes first. They are asked for in the order of the index
+/// by which they are found: for another order SQLite goes through the whole company.
 pub(super) async fn lock_persons(
     transaction: &impl ConnectionTrait,
     corp_id: &str,
@@ -176,7 +177,7 @@ pub(super) async fn lock_persons(
     let mut rows = Entity::find()
         .filter(Column::CorpId.eq(corp_id))
         .filter(Column::Unionid.is_in(unionids.iter().copied()))
-        .order_by_asc(Column::Userid)
+        .order_by_asc(Column::Unionid)
         .lock_exclusive()
         .all(transaction)
         .await?;

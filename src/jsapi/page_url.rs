@@ -51,6 +51,7 @@ impl PageUrl {
         }
         let (scheme, rest) = text.split_once("://").ok_or(PageUrlError::NotAPage)?;
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let before_path = text.get(..scheme.len() + "://".len() + authority.len()).unwrap_or(text);
         let is_web = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
         if !is_web || authority.is_empty() {
             return Err(PageUrlError::NotAPage);
@@ -58,7 +59,8 @@ impl PageUrl {
         if authority.contains('@') {
             return Err(PageUrlError::UserInfo);
         }
-        let url = Url::parse(text).map_err(|_fault| PageUrlError::NotAPage)?;
+        // Whatever follows the authority is a path, a query or a fragment: nothing in it is an error or moves the origin.
+        let url = Url::parse(before_path).map_err(|_fault| PageUrlError::NotAPage)?;
         if !is_plain(authority, url.host_str().unwrap_or_default()) {
             return Err(PageUrlError::Authority);
         }

@@ -3,6 +3,7 @@
 mod journal;
 pub mod lease;
 mod pace;
+mod people;
 mod reading;
 pub mod report;
 pub mod run;
@@ -299,7 +300,7 @@ impl Sync {
             };
             after.clone_from(last);
             here += batch.len();
-            missing.extend(batch.into_iter().filter(|(userid, _)| !snapshot.has(userid)));
+            missing.extend(batch.into_iter().filter(|(userid, _)| !snapshot.people.has(userid)));
         }
     }
 }

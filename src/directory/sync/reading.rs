@@ -103,7 +103,7 @@ impl Reading<'_> {
                 progress.phase = Phase::Reading;
                 progress.departments = snapshot.departments.len();
                 progress.departments_read = snapshot.departments_read();
-                progress.employees = snapshot.people();
+                progress.employees = snapshot.people.len();
             });
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::people::People;
 use crate::directory::membership::ToldMembership;
 use crate::directory::profile::Profile;
 
@@ -59,12 +60,11 @@ pub(super) enum Work {
     Members(i64, u64),
 }
 
-/// The company as it was read. People are kept as they are stored in a stage: a hundred thousand of them take a
-/// third of the room that their structs would.
+/// The company as it was read.
 #[derive(Debug, Default)]
 pub(super) struct Snapshot {
     pub(super) departments: BTreeMap<i64, Found>,
-    people: BTreeMap<Box<str>, Box<str>>,
+    pub(super) people: People,
     /// Departments of which everything is read; counted along, for there are thousands and it is asked for often.
     departments_read: usize,
 }
@@ -128,45 +128,15 @@ impl Snapshot {
         }
     }
 
-    pub(super) fn people(&self) -> usize {
-        self.people.len()
-    }
-
-    pub(super) fn has(&self, userid: &str) -> bool {
-        self.people.contains_key(userid)
-    }
-
-    /// Some people by userid, from behind `after` on.
-    ///
-    /// # Errors
-    /// When somebody cannot be read again.
-    pub(super) fn people_after(&self, after: Option<&str>, most: usize) -> Result<Vec<Profile>, serde_json::Error> {
-        use std::ops::Bound::{Excluded, Unbounded};
-        let from = after.map_or(Unbounded, Excluded);
-        self.people
-            .range::<str, _>((from, Unbounded))
-            .take(most)
-            .map(|(_, line)| serde_json::from_str(line))
-            .collect()
-    }
-
     /// Whoever belongs to several departments is met several times: what was told last counts, and whether they lead
     /// a department is told by that department's page alone.
     fn see(&mut self, profile: Profile) -> Result<(), serde_json::Error> {
-        let profile = match self.people.get(&*profile.userid) {
-            Some(line) => {
-                let earlier: Profile = serde_json::from_str(line)?;
-                if earlier.as_of <= profile.as_of {
-                    merged(profile, &earlier)
-                } else {
-                    merged(earlier, &profile)
-                }
-            }
+        let profile = match self.people.get(&profile.userid)? {
+            Some(earlier) if earlier.as_of <= profile.as_of => merged(profile, &earlier),
+            Some(later) => merged(later, &profile),
             None => profile,
         };
-        let line = serde_json::to_string(&profile)?;
-        self.people.insert(profile.userid.into(), line.into());
-        Ok(())
+        self.people.put(&profile)
     }
 }
 

@@ -56,7 +56,7 @@ impl Writing<'_> {
     ) -> Result<Overtaken, SyncError> {
         let mut overtaken = Overtaken::default();
         self.counts.departments = count(snapshot.departments.len());
-        self.counts.employees = count(snapshot.people());
+        self.counts.employees = count(snapshot.people.len());
         overtaken.departments = self.write_departments(snapshot, gone).await?;
         for leavers in leavers.chunks(CHUNK) {
             self.write_leavers(leavers).await?;
@@ -64,7 +64,8 @@ impl Writing<'_> {
         let mut after: Option<String> = None;
         loop {
             let profiles = snapshot
-                .people_after(after.as_deref(), CHUNK)
+                .people
+                .after(after.as_deref(), CHUNK)
                 .map_err(|cause| Error::Internal(cause.into()))?;
             let Some(last) = profiles.last() else {
                 return Ok(overtaken);
@@ -169,7 +170,7 @@ impl Writing<'_> {
         let profiles: Vec<&Profile> = profiles.iter().collect();
         let roster = self.roster;
         let userids: Vec<String> = profiles.iter().map(|profile| profile.userid.clone()).collect();
-        let is_here = |userid: &str| snapshot.has(userid);
+        let is_here = |userid: &str| snapshot.people.has(userid);
         let reader = roster.database.reader();
         let plan = database::within_limit(async {
             let rows = employee::find_many(reader, &roster.corp_id, &userids).await?;
