@@ -1,6 +1,6 @@
 //! Compares what was read with what is stored, and writes what differs: in chunks by userid, each a transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
@@ -59,7 +59,7 @@ impl Writing<'_> {
         self.counts.employees = count(snapshot.people());
         overtaken.departments = self.write_departments(snapshot, gone).await?;
         for leavers in leavers.chunks(CHUNK) {
-            self.write_leavers(leavers).await?;
+            overtaken.people.extend(self.write_leavers(leavers).await?);
         }
         let mut after: Option<String> = None;
         loop {
@@ -96,76 +96,67 @@ impl Writing<'_> {
                 )
             })
             .collect();
-        let Written {
-            changed,
-            gone,
-            overtaken,
-        } = if self.run.is_some() {
-            self.departments.write(&told, gone).await?
-        } else {
-            self.departments.compare(&told, gone).await?
-        };
-        self.counts.departments_changed += count(changed.len());
-        self.counts.departments_gone += count(gone.len());
-        let different = changed.into_iter().map(|change| SyncChange {
-            kind: Kind::Department,
-            subject: change.id.to_string(),
-            name: change.name,
-            change: change.fields.as_ref().map_or(What::Joined, |_| What::Changed),
-            detail: change.fields.unwrap_or_default().join(", "),
-        });
-        let forgotten = gone.into_iter().map(|id| SyncChange {
-            kind: Kind::Department,
-            subject: id.to_string(),
-            name: String::new(),
-            change: What::Left,
-            detail: "60003: DingTalk does not know it any more".to_owned(),
-        });
-        let changes: Vec<SyncChange> = different.chain(forgotten).collect();
-        match self.run {
-            Some((run, lease)) if !changes.is_empty() => {
-                let noted = database::within_tries(|| async {
+        let written = match self.run {
+            None => {
+                let written = self.departments.compare(&told, gone).await?;
+                self.changes.extend(of_departments(&written));
+                written
+            }
+            Some((run, lease)) => {
+                let written = database::within_tries(|| async {
                     let transaction = self.roster.database.begin().await?;
                     if !lease.hold(&transaction).await? {
-                        return Ok(false);
+                        return Ok(None);
                     }
-                    sync_change::insert(&transaction, run, &changes).await?;
-                    transaction.commit().await?;
-                    Ok(true)
+                    let written = self.departments.write_in(&transaction, &told, gone).await?;
+                    if written.rows.is_some() {
+                        sync_change::insert(&transaction, run, &of_departments(&written)).await?;
+                        transaction.commit().await?;
+                    }
+                    self.departments.show_written(&written);
+                    Ok(Some(written))
                 });
-                if !noted.await? {
-                    return Err(SyncError::Overtaken);
-                }
+                written.await?.ok_or(SyncError::Overtaken)?
             }
-            Some(_) => {}
-            None => self.changes.extend(changes),
-        }
-        Ok(overtaken)
+        };
+        self.counts.departments_changed += count(written.changed.len());
+        self.counts.departments_gone += count(written.gone.len());
+        Ok(written.overtaken)
     }
 
-    async fn write_leavers(&mut self, leavers: &[(String, String, DateTime<Utc>)]) -> Result<(), SyncError> {
+    /// Answers who was overtaken: stored anew after DingTalk said that they had left.
+    async fn write_leavers(&mut self, leavers: &[(String, String, DateTime<Utc>)]) -> Result<Vec<String>, SyncError> {
         let Some((run, lease)) = self.run else {
             self.counts.left += count(leavers.len());
             self.changes
                 .extend(leavers.iter().map(|(userid, name, _)| left(userid, name)));
-            return Ok(());
+            return Ok(Vec::new());
         };
-        let marks: Vec<(String, DateTime<Utc>)> = leavers.iter().map(|(userid, _, at)| (userid.clone(), *at)).collect();
+        let userids: Vec<String> = leavers.iter().map(|(userid, ..)| userid.clone()).collect();
+        let since: HashMap<&str, DateTime<Utc>> = leavers.iter().map(|(userid, _, at)| (userid.as_str(), *at)).collect();
         let marked = database::within_tries(|| async {
             let transaction = self.roster.database.begin().await?;
             if !lease.hold(&transaction).await? {
                 return Ok(None);
             }
-            let rows = leaving::mark(&transaction, self.roster, &marks).await?;
-            let changes: Vec<SyncChange> = rows.iter().map(|row| left(&row.userid, &row.name)).collect();
+            let (mut leavers, mut overtaken) = (Vec::new(), Vec::new());
+            for row in leaving::still_here(&transaction, self.roster, &userids).await? {
+                match since.get(row.userid.as_str()) {
+                    Some(left_at) if row.updated_at <= *left_at => leavers.push((row, *left_at)),
+                    _ => overtaken.push(row.userid),
+                }
+            }
+            leaving::mark(&transaction, self.roster, &leavers).await?;
+            let changes: Vec<SyncChange> = leavers.iter().map(|(row, _)| left(&row.userid, &row.name)).collect();
             if !changes.is_empty() {
                 sync_change::insert(&transaction, run, &changes).await?;
             }
             transaction.commit().await?;
-            Ok(Some(changes.len()))
+            Ok(Some((changes.len(), overtaken)))
         });
-        self.counts.left += count(marked.await?.ok_or(SyncError::Overtaken)?);
-        Ok(())
+        let (marked, overtaken) = marked.await?.ok_or(SyncError::Overtaken)?;
+        self.counts.left += count(marked);
+        Ok(overtaken)
     }
 
     /// Answers who was overtaken. Most chunks do not differ, and are only read.
@@ -219,6 +210,25 @@ impl Writing<'_> {
             *counter += 1;
         }
     }
+}
+
+/// What was written of departments, in words.
+fn of_departments(written: &Written) -> Vec<SyncChange> {
+    let different = written.changed.iter().map(|change| SyncChange {
+        kind: Kind::Department,
+        subject: change.id.to_string(),
+        name: change.name.clone(),
+        change: change.fields.as_ref().map_or(What::Joined, |_| What::Changed),
+        detail: change.fields.as_deref().unwrap_or_default().join(", "),
+    });
+    let forgotten = written.gone.iter().map(|id| SyncChange {
+        kind: Kind::Department,
+        subject: id.to_string(),
+        name: String::new(),
+        change: What::Left,
+        detail: "60003: DingTalk does not know it any more".to_owned(),
+    });
+    different.chain(forgotten).collect()
 }
 
 /// A leave in words.
