@@ -151,8 +151,8 @@ impl Worker {
     }
 }
 
-/// When something was read to be read after the event. What a gap concealed was at its end no older than the platform
-/// repeats, or was read by a sync that began before that.
+/// Whatever is read from then on shows what the event tells of. A gap counts from a little before its end: the platform
+/// repeats what came last.
 fn since(event: &Model) -> DateTime<Utc> {
     if event.event_type == GAP {
         event.received_at - LONGEST_GAP

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on says why and ends"
 )]
 
+mod broken_calls;
 mod crash;
 mod demo;
 mod directory;
@@ -21,6 +22,7 @@ mod log;
 mod login;
 mod openid;
 mod outage;
+mod overtaken;
 mod platform;
 mod process;
 mod road;
@@ -28,4 +30,5 @@ mod session;
 mod settings;
 mod simulator;
 mod store;
+mod stored;
 mod sync;

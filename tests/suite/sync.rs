@@ -10,18 +10,19 @@ use dingtalk_sso::directory::sync::report::{Progress, Report, SyncError};
 use dingtalk_sso::directory::sync::run::{Cause, State};
 use dingtalk_sso::directory::sync::sync_change::{Kind, What};
 use futures_util::stream::{self, StreamExt as _};
-use sea_orm::{FromQueryResult as _, JsonValue, Statement};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::elsewhere::Elsewhere;
 use crate::harness::Harness;
+use crate::stored::stored;
 
 /// What only looks.
 const LOOK: Wanted = Wanted {
     cause: Cause::Command,
     dry_run: true,
     yes: false,
+    since: None,
 };
 /// What writes.
 const WRITE: Wanted = Wanted { dry_run: false, ..LOOK };
@@ -38,22 +39,6 @@ async fn run(elsewhere: &Elsewhere, wanted: Wanted) -> Result<Report, SyncError>
 
 async fn sync(elsewhere: &Elsewhere, wanted: Wanted) -> Report {
     run(elsewhere, wanted).await.expect("a sync")
-}
-
-/// Everything that is stored of the company, with the moment of its last change.
-async fn stored(elsewhere: &Elsewhere) -> Vec<Value> {
-    let reader = elsewhere.database.reader();
-    let mut rows = Vec::new();
-    for sql in [
-        "SELECT * FROM departments ORDER BY id",
-        "SELECT * FROM employees ORDER BY id",
-        "SELECT * FROM memberships ORDER BY employee_id, rank",
-        "SELECT * FROM mapped_grants ORDER BY employee_id, role",
-    ] {
-        let statement = Statement::from_string(reader.get_database_backend(), sql);
-        rows.extend(JsonValue::find_by_statement(statement).all(reader).await.expect("rows"));
-    }
-    rows
 }
 
 /// Lets `numbers` of people leave the simulated company.

@@ -107,6 +107,10 @@ impl<'a> Stages<'a> {
             transaction.commit().await?;
             Ok(true)
         });
-        if stored.await? { Ok(()) } else { Err(SyncError::Overtaken) }
+        if stored.await? {
+            Ok(())
+        } else {
+            Err(SyncError::Overtaken)
+        }
     }
 }

@@ -133,7 +133,8 @@ impl Writing<'_> {
             return Ok(Vec::new());
         };
         let userids: Vec<String> = leavers.iter().map(|(userid, ..)| userid.clone()).collect();
-        let since: HashMap<&str, DateTime<Utc>> = leavers.iter().map(|(userid, _, at)| (userid.as_str(), *at)).collect();
+        let since: HashMap<&str, DateTime<Utc>> =
+            leavers.iter().map(|(userid, _, at)| (userid.as_str(), *at)).collect();
         let marked = database::within_tries(|| async {
             let transaction = self.roster.database.begin().await?;
             if !lease.hold(&transaction).await? {
