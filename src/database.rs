@@ -1,5 +1,7 @@
 //! What may not be lost: one handle to SQLite, PostgreSQL or MySQL, and what is particular to each.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -51,6 +53,7 @@ pub struct Database {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
     writers: usize,
+    begun: Arc<AtomicU64>,
 }
 
 impl Database {
@@ -87,6 +90,7 @@ impl Database {
             writer: connection.clone(),
             reader: connection,
             writers: usize::try_from(connections / 2)?.min(MAX_WRITERS),
+            begun: Arc::default(),
         })
     }
 
@@ -102,6 +106,12 @@ impl Database {
         self.writers
     }
 
+    /// How many transactions were asked for so far: whoever writes much sees by it whether others want to.
+    #[must_use]
+    pub fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
+    }
+
     /// Which of the three it is.
     #[must_use]
     pub fn backend(&self) -> DatabaseBackend {
@@ -114,6 +124,7 @@ impl Database {
     /// # Errors
     /// When no connection can be had in time.
     pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        self.begun.fetch_add(1, Ordering::Relaxed);
         self.writer
             .begin_with_options(TransactionOptions {
                 isolation_level: None,
@@ -318,6 +329,7 @@ async fn open_sqlite(url: &str, readers: u32) -> anyhow::Result<Database> {
         writer: SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
         reader: SqlxSqliteConnector::from_sqlx_sqlite_pool(reader),
         writers: 1,
+        begun: Arc::default(),
     })
 }
 

@@ -14,7 +14,7 @@ use crate::{Bench, PLATFORM_CALL, median};
 const SYNCED: &str = "the directory is in line with DingTalk";
 
 /// People who sign in, each of whom is known before it is measured.
-const SIGNING_IN: usize = 16;
+const SIGNING_IN: usize = 4;
 
 /// Auth codes that are asked for at once.
 const CODES: usize = 64;

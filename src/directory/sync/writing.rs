@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::lease::Lease;
@@ -22,8 +23,11 @@ use crate::directory::tree::Node;
 use crate::directory::{employee, leaving};
 use crate::error::Error;
 
-/// People in one transaction: few enough that a login which waits for it does not notice.
-const CHUNK: usize = 200;
+/// People in one transaction: a login that comes in the middle waits for its end.
+const CHUNK: usize = 100;
+/// So many times as long as a chunk took it rests after it, if others want to write as well: most of them then meet
+/// no chunk at all.
+const REST: u32 = 2;
 
 /// The one that writes, or only compares.
 pub(super) struct Writing<'a> {
@@ -70,11 +74,16 @@ impl Writing<'_> {
                 return Ok(overtaken);
             };
             after = Some(last.userid.clone());
+            let (began, begun) = (Instant::now(), self.roster.database.begun());
             overtaken.people.extend(self.write_people(snapshot, &profiles).await?);
             self.progress.send_modify(|progress| {
                 progress.phase = Phase::Comparing;
                 progress.compared += profiles.len();
             });
+            // The chunk itself is one.
+            if self.roster.database.begun() > begun + 1 {
+                sleep(began.elapsed() * REST).await;
+            }
         }
     }
 
