@@ -74,14 +74,14 @@ impl Writing<'_> {
                 return Ok(overtaken);
             };
             after = Some(last.userid.clone());
-            let (began, begun) = (Instant::now(), self.roster.database.begun());
+            let (began, before) = (Instant::now(), self.roster.database.begun());
             overtaken.people.extend(self.write_people(snapshot, &profiles).await?);
             self.progress.send_modify(|progress| {
                 progress.phase = Phase::Comparing;
                 progress.compared += profiles.len();
             });
             // The chunk itself is one.
-            if self.roster.database.begun() > begun + 1 {
+            if self.roster.database.begun() > before + 1 {
                 sleep(began.elapsed() * REST).await;
             }
         }
