@@ -9,6 +9,7 @@ mod platform;
 mod process;
 mod report;
 mod service;
+mod sync;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -27,6 +28,9 @@ use service::Service;
 
 /// Connections that ask at once where a rate is measured.
 const ASKING: usize = 64;
+
+/// People of the company at which all but its sync is measured.
+const PEOPLE: u32 = 300;
 
 /// Logins at once where their rate is measured: more share a commit.
 const SIGNING_IN: usize = 128;
@@ -70,6 +74,8 @@ enum Part {
     Logins,
     /// The time that a login adds to the platform's.
     Added,
+    /// What a full sync adds to the time of a login.
+    Sync,
 }
 
 impl Options {
@@ -98,6 +104,8 @@ struct Amounts {
     logins: usize,
     /// Logins one after another at each place where the time that we add is measured.
     times: usize,
+    /// Of the company that is synced.
+    people: u32,
 }
 
 /// All that takes part in a run.
@@ -132,7 +140,13 @@ async fn run(options: Options, cores: Cores) -> anyhow::Result<()> {
         .tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let mut bench = Bench {
         amounts: Amounts::of(options.quick),
-        platform: Platform::start(&options.binary, cores.others(), folder.path()).await?,
+        platform: Platform::start(
+            &options.binary,
+            PEOPLE,
+            cores.others(),
+            &folder.path().join("platform.log"),
+        )
+        .await?,
         options,
         cores,
         folder,
@@ -157,6 +171,10 @@ async fn run(options: Options, cores: Cores) -> anyhow::Result<()> {
     if bench.options.wants(Part::Added) {
         bench.added(&service).await?;
     }
+    if bench.options.wants(Part::Sync) {
+        drop(service);
+        bench.sync().await?;
+    }
     bench.report.print(bench.options.json)?;
     bench.failed.map_or(Ok(()), Err)
 }
@@ -170,6 +188,7 @@ impl Amounts {
                 round: Duration::from_millis(500),
                 logins: 2_000,
                 times: 8,
+                people: 5_000,
             }
         } else {
             Self {
@@ -178,6 +197,7 @@ impl Amounts {
                 round: Duration::from_millis(1_500),
                 logins: 8_000,
                 times: 30,
+                people: 100_000,
             }
         }
     }
@@ -193,7 +213,8 @@ struct Bare {
 impl Bench {
     async fn service(&self, database: &str) -> anyhow::Result<Service> {
         let core = self.cores.measured();
-        Service::start(&self.options.binary, &self.platform, database, core, self.folder.path()).await
+        let log = self.folder.path().join("service.log");
+        Service::start(&self.options.binary, &self.platform, database, &[], core, &log).await
     }
 
     /// Starts the service several times over new databases, and over one that was there; the last one goes on.

@@ -28,12 +28,12 @@ pub(crate) struct Platform {
 }
 
 impl Platform {
-    /// Starts it on `cores`.
-    pub(crate) async fn start(binary: &Path, cores: Option<&str>, folder: &Path) -> anyhow::Result<Self> {
+    /// Starts it on `cores`, with a company of so many people.
+    pub(crate) async fn start(binary: &Path, people: u32, cores: Option<&str>, log: &Path) -> anyhow::Result<Self> {
         let at = process::free_address()?;
-        let listen = at.to_string();
-        let arguments = ["simulate", "--listen", &listen];
-        let mut process = Process::start(binary, &arguments, &[], cores, &folder.join("platform.log"))?;
+        let (listen, people) = (at.to_string(), people.to_string());
+        let arguments = ["simulate", "--listen", &listen, "--people", &people];
+        let mut process = Process::start(binary, &arguments, &[], cores, log)?;
         process
             .until_it_answers(at, "/_/calls")
             .await
@@ -57,7 +57,12 @@ impl Platform {
 
     /// Fresh auth codes, of one person after another.
     pub(crate) async fn auth_codes(&self, count: usize) -> anyhow::Result<Vec<String>> {
-        let people = self.people.iter().cycle().take(count);
+        self.auth_codes_of(self.people.len(), count).await
+    }
+
+    /// The same, of the first so many people alone.
+    pub(crate) async fn auth_codes_of(&self, people: usize, count: usize) -> anyhow::Result<Vec<String>> {
+        let people = self.people.iter().take(people).cycle().take(count);
         let errands = people.map(|userid| vec![load::post("/_/auth-codes", &json!({"userid": userid}))]);
         let codes = load::each(self.at, errands.collect(), ASKING, Duration::ZERO, |body| {
             let answer: Value = serde_json::from_slice(body).unwrap_or_default();

@@ -11,6 +11,8 @@ use serde::Serialize;
 pub(crate) enum Unit {
     /// Hundredths of what the bare handler answers in the same time.
     PercentOfBare,
+    /// Hundredths of another figure of the same run.
+    Percent,
     /// Thousandths of a second.
     Milliseconds,
     /// 10^6 bytes.
@@ -121,7 +123,7 @@ impl Report {
 
 fn written(value: f64, unit: Unit) -> String {
     match unit {
-        Unit::PercentOfBare => format!("{} %", plain(value)),
+        Unit::PercentOfBare | Unit::Percent => format!("{} %", plain(value)),
         Unit::Milliseconds => format!("{} ms", plain(value)),
         Unit::Megabytes => format!("{} MB", plain(value)),
         Unit::Count => plain(value),

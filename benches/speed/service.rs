@@ -23,13 +23,14 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Starts it over `database`, a URL.
+    /// Starts it over `database`, a URL, with further settings.
     pub(crate) async fn start(
         binary: &Path,
         platform: &Platform,
         database: &str,
+        more: &[(&str, &str)],
         core: Option<&str>,
-        folder: &Path,
+        log: &Path,
     ) -> anyhow::Result<Self> {
         let at = process::free_address()?;
         let own = [
@@ -39,8 +40,13 @@ impl Service {
             ("JSAPI__ALLOWED_ORIGINS", "https://page.example".to_owned()),
         ];
         let mut settings = platform.settings.clone();
-        settings.extend(own.map(|(name, value)| (format!("SSO_{name}"), value)));
-        let mut process = Process::start(binary, &["serve"], &settings, core, &folder.join("service.log"))?;
+        let more = more.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        settings.extend(
+            own.into_iter()
+                .chain(more)
+                .map(|(name, value)| (format!("SSO_{name}"), value)),
+        );
+        let mut process = Process::start(binary, &["serve"], &settings, core, log)?;
         let first_answer = process
             .until_it_answers(at, "/health/live")
             .await

@@ -84,6 +84,7 @@ impl Sync {
             cause: Cause::Command,
             dry_run: self.dry_run,
             yes: self.yes,
+            since: None,
         };
         let (told, progress) = watch::channel(Progress::default());
         let bar = tokio::spawn(draw(progress));

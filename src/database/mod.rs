@@ -3,6 +3,8 @@
 mod connections;
 pub mod failure;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -40,6 +42,7 @@ pub struct Database {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
     writers: usize,
+    begun: Arc<AtomicU64>,
 }
 
 impl Database {
@@ -55,6 +58,7 @@ impl Database {
                 writer,
                 reader,
                 writers: 1,
+                begun: Arc::default(),
             });
         }
         let connections = settings.max_connections.max(2);
@@ -63,6 +67,7 @@ impl Database {
             writer: connection.clone(),
             reader: connection,
             writers: usize::try_from(connections / 2)?.min(MAX_WRITERS),
+            begun: Arc::default(),
         })
     }
 
@@ -78,6 +83,12 @@ impl Database {
         self.writers
     }
 
+    /// How many transactions were asked for so far: whoever writes much sees by it whether others want to.
+    #[must_use]
+    pub fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
+    }
+
     /// Which of the three it is.
     #[must_use]
     pub fn backend(&self) -> DatabaseBackend {
@@ -90,6 +101,7 @@ impl Database {
     /// # Errors
     /// When no connection can be had in time.
     pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        self.begun.fetch_add(1, Ordering::Relaxed);
         self.writer
             .begin_with_options(TransactionOptions {
                 isolation_level: None,

@@ -19,6 +19,8 @@ pub(super) struct Written {
     pub(super) gone: Vec<i64>,
     /// Stored anew after DingTalk was asked, and told of differently: to be asked again.
     pub(super) overtaken: Vec<i64>,
+    /// All departments as they are stored now; none where nothing was to be stored.
+    pub(super) rows: Option<Vec<department::Model>>,
 }
 
 /// A department that is new or different.

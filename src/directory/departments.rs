@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::DbErr;
+use sea_orm::{ConnectionTrait, DbErr};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -165,22 +165,56 @@ impl Departments {
 
     /// Stores what was told and what is gone, and with it the branch and path of every department that depends on it.
     pub(super) async fn write(&self, told: &BTreeMap<i64, Told>, gone: &[i64]) -> Result<Written, Error> {
-        self.work(told, gone, true).await
+        let writing = self
+            .0
+            .database
+            .transact(async |transaction| self.write_in(transaction, told, gone).await);
+        let written = writing.await?;
+        self.show_written(&written);
+        Ok(written)
     }
 
     /// Works out what writing would do.
     pub(super) async fn compare(&self, told: &BTreeMap<i64, Told>, gone: &[i64]) -> Result<Written, Error> {
-        self.work(told, gone, false).await
+        database::within_tries(|| async {
+            let transaction = self.0.database.begin().await?;
+            Ok(self.plan(&transaction, told, gone).await?.0)
+        })
+        .await
     }
 
-    async fn work(&self, told: &BTreeMap<i64, Told>, gone: &[i64], write: bool) -> Result<Written, Error> {
-        database::within_tries(|| self.transaction(told, gone, write)).await
+    /// As [`Self::write`], in a transaction of the caller's, who has it shown once that is committed.
+    pub(super) async fn write_in(
+        &self,
+        transaction: &impl ConnectionTrait,
+        told: &BTreeMap<i64, Told>,
+        gone: &[i64],
+    ) -> Result<Written, DbErr> {
+        let (mut written, rows) = self.plan(transaction, told, gone).await?;
+        if !rows.is_empty() || !written.gone.is_empty() {
+            department::upsert(transaction, rows).await?;
+            department::delete(transaction, &self.0.corp_id, &written.gone).await?;
+            written.rows = Some(department::all(transaction, &self.0.corp_id).await?);
+        }
+        Ok(written)
     }
 
-    async fn transaction(&self, told: &BTreeMap<i64, Told>, gone: &[i64], write: bool) -> Result<Written, DbErr> {
+    /// Shows what was written.
+    pub(super) fn show_written(&self, written: &Written) {
+        if let Some(rows) = &written.rows {
+            self.show(rows);
+        }
+    }
+
+    /// Works out what has to be written, and the rows for it.
+    async fn plan(
+        &self,
+        transaction: &impl ConnectionTrait,
+        told: &BTreeMap<i64, Told>,
+        gone: &[i64],
+    ) -> Result<(Written, Vec<department::Model>), DbErr> {
         let house = &*self.0;
-        let transaction = house.database.begin().await?;
-        let stored = department::lock_all(&transaction, &house.corp_id).await?;
+        let stored = department::lock_all(transaction, &house.corp_id).await?;
         let known: HashMap<i64, &department::Model> = stored.iter().map(|row| (row.id, row)).collect();
         let mut tree = grown(&stored);
         let mut written = Written::default();
@@ -217,15 +251,7 @@ impl Departments {
                 rows.push(department::Model { updated_at: now, ..row });
             }
         }
-        if !write || (rows.is_empty() && written.gone.is_empty()) {
-            return Ok(written);
-        }
-        department::upsert(&transaction, rows).await?;
-        department::delete(&transaction, &house.corp_id, &written.gone).await?;
-        let rows = department::all(&transaction, &house.corp_id).await?;
-        transaction.commit().await?;
-        self.show(&rows);
-        Ok(written)
+        Ok((written, rows))
     }
 
     fn row(&self, tree: &Tree, id: i64, updated_at: DateTime<Utc>) -> department::Model {

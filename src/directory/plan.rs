@@ -36,7 +36,7 @@ pub(super) struct Plan {
     placed: HashMap<String, Vec<Membership>>,
     /// Mapped grants likewise.
     granted: HashMap<String, BTreeSet<Grant>>,
-    /// Who was stored anew after the list was read that tells something else of them.
+    /// Who was stored anew after DingTalk was asked, which told something else of them: they stay as they are.
     pub(super) overtaken: Vec<String>,
     /// The same in words.
     pub(super) changes: Vec<Changed>,
@@ -211,7 +211,7 @@ impl Plan {
         if fields.is_empty() && row.left_at.is_none() {
             return;
         }
-        if !profile.whole && row.updated_at > profile.as_of {
+        if row.updated_at > profile.as_of && (row.left_at.is_none() || !profile.whole) {
             self.overtaken.push(profile.userid);
             return;
         }

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::change::Change;
 use super::departments::Departments;
+use super::employee;
 use super::learning::Learning;
 use super::leaving;
 use super::plan::Plan;
@@ -22,7 +25,7 @@ const NO_SUCH_USER: &str = "60121";
 const NO_SUCH_DEPARTMENT: &str = "60003";
 /// When to ask a platform again that did not answer.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
-/// How often a department is asked for again that somebody else has stored meanwhile.
+/// How often somebody or something is asked for that somebody else stores meanwhile.
 const TRIES: usize = 4;
 
 /// What has become of the object.
@@ -69,20 +72,25 @@ impl Rereading {
     /// [`Error::Unavailable`] when the database is away: then nothing has changed.
     pub async fn employee(&self, userid: &str) -> Result<Reread, Error> {
         let userid = UserId::new(userid).map_err(|fault| Error::InvalidRequest(fault.to_string()))?;
-        match self.dingtalk.employee_profile(DEFAULT_APP, &userid).await {
-            Ok(contact) => {
-                let profile = Profile::from(contact);
-                let places = profile.memberships.iter().map(|membership| membership.department_id);
-                self.learning.learn(DEFAULT_APP, places).await?;
-                self.store(&profile).await
+        for _ in 0..TRIES {
+            match self.dingtalk.employee_profile(DEFAULT_APP, &userid).await {
+                Ok(contact) => {
+                    let profile = Profile::from(contact);
+                    let places = profile.memberships.iter().map(|membership| membership.department_id);
+                    self.learning.learn(DEFAULT_APP, places).await?;
+                    if let Some(reread) = self.store(&profile).await? {
+                        return Ok(reread);
+                    }
+                }
+                Err(cause) if is_no_user(&cause) => return self.mark_left(userid.as_str()).await,
+                Err(cause @ DingTalkError::OutsideRange { .. }) => {
+                    tracing::warn!(userid = userid.as_str(), %cause, "an employee cannot be read again and stays as they are");
+                    return Ok(Reread::Unchanged);
+                }
+                Err(cause) => return Err(unreadable(cause)),
             }
-            Err(cause) if is_no_user(&cause) => self.mark_left(userid.as_str()).await,
-            Err(cause @ DingTalkError::OutsideRange { .. }) => {
-                tracing::warn!(userid = userid.as_str(), %cause, "an employee cannot be read again and stays as they are");
-                Ok(Reread::Unchanged)
-            }
-            Err(cause) => Err(unreadable(cause)),
         }
+        Err(overtaken())
     }
 
     /// Reads a department again (`topapi/v2/department/get`), and whatever ancestors of it are not known. Where it
@@ -114,20 +122,24 @@ impl Rereading {
                 Reread::Changed
             });
         }
-        Ok(Reread::Unchanged)
+        Err(overtaken())
     }
 
-    async fn store(&self, profile: &Profile) -> Result<Reread, Error> {
+    /// None if somebody else has stored them anew since DingTalk was asked, and nobody can say who asked last.
+    async fn store(&self, profile: &Profile) -> Result<Option<Reread>, Error> {
         let roster = &*self.roster;
         let storing = roster.database.transact(async |transaction| {
             let mut plan = Plan::locked(transaction, roster, &[profile]).await?;
+            if !plan.overtaken.is_empty() {
+                return Ok(None);
+            }
             let reread = match plan.changes.first().map(|changed| &changed.change) {
                 None => Reread::Unchanged,
                 Some(Change::Returned) => Reread::Returned,
                 Some(_) => Reread::Changed,
             };
             plan.write(transaction, roster, roster.clock.now()).await?;
-            Ok(reread)
+            Ok(Some(reread))
         });
         storing.await
     }
@@ -135,13 +147,16 @@ impl Rereading {
     async fn mark_left(&self, userid: &str) -> Result<Reread, Error> {
         let roster = &*self.roster;
         let marking = roster.database.transact(async |transaction| {
-            let leaver = (userid.to_owned(), roster.clock.now());
-            leaving::mark(transaction, roster, &[leaver]).await
+            let now = roster.clock.now();
+            let rows = leaving::still_here(transaction, roster, &[userid.to_owned()]).await?;
+            let leavers: Vec<(employee::Model, DateTime<Utc>)> = rows.into_iter().map(|row| (row, now)).collect();
+            leaving::mark(transaction, roster, &leavers).await?;
+            Ok(!leavers.is_empty())
         });
-        Ok(if marking.await?.is_empty() {
-            Reread::Unchanged
-        } else {
+        Ok(if marking.await? {
             Reread::Left
+        } else {
+            Reread::Unchanged
         })
     }
 }
@@ -154,6 +169,12 @@ pub(super) fn is_no_user(cause: &DingTalkError) -> bool {
 /// Whether the platform says that there is no such department.
 pub(super) fn is_no_department(cause: &DingTalkError) -> bool {
     matches!(cause, DingTalkError::NotFound { code, .. } if code == NO_SUCH_DEPARTMENT)
+}
+
+/// What a caller learns where others store the same again and again, by a clock that is ahead of ours: it is worth
+/// another try later.
+fn overtaken() -> Error {
+    Error::Unavailable(anyhow::anyhow!("it was stored anew each time while DingTalk was asked"))
 }
 
 /// What a caller learns where the platform does not tell.

@@ -116,6 +116,17 @@ impl Claims {
         putting_off.await
     }
 
+    /// The object cannot be read yet, which is nobody's fault: it is due again after a pause.
+    pub(super) async fn postpone(&self, claim: &Claim, pause: TimeDelta) -> Result<(), Error> {
+        database::within_tries(|| async {
+            let due_at = self.clock.now() + pause;
+            let transaction = self.database.begin().await?;
+            event_object::give_back(&transaction, &self.corp_id, &claim.object, claim.lease, due_at).await?;
+            transaction.commit().await
+        })
+        .await
+    }
+
     async fn strike_if_done(&self, transaction: &DatabaseTransaction, object: &str) -> Result<(), DbErr> {
         if event::waiting(transaction, &self.corp_id, object, 1).await?.is_empty() {
             event_object::strike(transaction, &self.corp_id, object).await?;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -10,12 +11,20 @@ use crate::directory::Directory;
 use crate::directory::reread::Reread;
 use crate::directory::sync::Wanted;
 use crate::directory::sync::report::SyncError;
-use crate::directory::sync::run::Cause;
+use crate::directory::sync::run::{Cause, State};
 use crate::error::Error;
 use crate::tokens::Tokens;
 
-/// How long a sync is waited for. A longer one goes on by itself, and after the end of this process where it was.
+/// How long a sync is waited for. A longer one goes on by itself, and the event waits for its end.
 const SYNC_LIMIT: Duration = Duration::from_secs(10);
+
+/// What became of an attempt.
+pub(super) enum Outcome {
+    /// The object was read again; a word for the log.
+    Done(&'static str),
+    /// A sync is under way: its end is to be waited for.
+    Later,
+}
 
 /// Whoever reads objects again. Clones share everything.
 #[derive(Clone)]
@@ -25,14 +34,14 @@ pub(super) struct Handler {
 }
 
 impl Handler {
-    /// Reads an object again; answers what became of it, for the log.
-    pub(super) async fn handle(&self, object: &Object) -> Result<&'static str, Error> {
+    /// Reads an object again, because of what happened until `since`.
+    pub(super) async fn handle(&self, object: &Object, since: DateTime<Utc>) -> Result<Outcome, Error> {
         let outcome = match object {
             Object::Employee(userid) => self.directory.reread.employee(userid.as_str()).await?,
             Object::Department(id) => self.directory.reread.department(id.0).await?,
-            Object::Company => return self.sync().await,
+            Object::Company => return self.sync(since).await,
         };
-        Ok(match outcome {
+        Ok(Outcome::Done(match outcome {
             Reread::Unchanged => "unchanged",
             Reread::Changed => "changed",
             Reread::Left => {
@@ -41,17 +50,22 @@ impl Handler {
             }
             Reread::Returned => "returned",
             Reread::Gone => "gone",
-        })
+        }))
     }
 
-    /// Reads everything. While another sync is under way, which may have read already what has changed, the event waits.
-    async fn sync(&self) -> Result<&'static str, Error> {
+    /// Reads everything, unless a sync has done so that began at `since` or later. While another is under way, which
+    /// may have read already what has changed, the event waits.
+    async fn sync(&self, since: DateTime<Utc>) -> Result<Outcome, Error> {
+        if let Some(state) = self.directory.sync.ended_since(since).await? {
+            return Ok(Outcome::Done(word(state == State::Stopped)));
+        }
         let sync = self.directory.sync.clone();
         let running = tokio::spawn(async move {
             let wanted = Wanted {
                 cause: Cause::Event,
                 dry_run: false,
                 yes: false,
+                since: Some(since),
             };
             let outcome = sync.run(wanted, &watch::Sender::default()).await;
             match &outcome {
@@ -64,10 +78,15 @@ impl Handler {
             outcome
         });
         match timeout(SYNC_LIMIT, running).await {
-            Err(_elapsed) => Ok("sync under way"),
-            Ok(Ok(Ok(report))) => Ok(if report.stopped { "sync stopped" } else { "synced" }),
+            Err(_elapsed) => Ok(Outcome::Later),
+            Ok(Ok(Err(SyncError::Busy))) => Ok(Outcome::Later),
+            Ok(Ok(Ok(report))) => Ok(Outcome::Done(word(report.stopped))),
             Ok(Ok(Err(cause))) => Err(Error::Unavailable(cause.into())),
             Ok(Err(cause)) => Err(Error::Internal(cause.into())),
         }
     }
+}
+
+const fn word(stopped: bool) -> &'static str {
+    if stopped { "sync stopped" } else { "synced" }
 }

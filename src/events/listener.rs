@@ -27,8 +27,9 @@ const TICK: Duration = Duration::from_millis(500);
 /// How often the platform is asked for a sign of life, and after how long a silence the connection is given up.
 const PING_EVERY: TimeDelta = TimeDelta::seconds(25);
 const LONGEST_SILENCE: TimeDelta = TimeDelta::seconds(75);
-/// Whoever was deaf for longer has everything read again: what came meanwhile may not come again.
-const LONGEST_GAP: TimeDelta = TimeDelta::seconds(30);
+/// Whoever was deaf for longer has everything read again: what came meanwhile may not come again. Within it, the
+/// platform repeats what nobody acknowledged.
+pub(super) const LONGEST_GAP: TimeDelta = TimeDelta::seconds(30);
 /// How long it is remembered when the last connection was heard.
 const HEARD_FOR: Duration = Duration::from_hours(24 * 7);
 /// Pauses between attempts to connect: the first, and the longest.

@@ -10,6 +10,8 @@ use sha2::{Digest as _, Sha256};
 use super::event::Arrival;
 use crate::dingtalk::ids::{DepartmentId, UserId};
 
+/// An event of our own: nobody listened for a while.
+pub(super) const GAP: &str = "stream_gap";
 /// An event that concerns more than so many people or departments concerns the company.
 const MOST_OBJECTS: usize = 1000;
 /// Longest name of an event type; the platform's are half as long.
@@ -133,7 +135,7 @@ impl Notice {
     #[must_use]
     pub fn of_gap(identity: String) -> Self {
         Self {
-            event_type: "stream_gap".to_owned(),
+            event_type: GAP.to_owned(),
             objects: BTreeSet::from([Object::Company]),
             identity,
         }

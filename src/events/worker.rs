@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::claims::{Claim, Claims};
 use super::event::Model;
-use super::handler::Handler;
+use super::handler::{Handler, Outcome};
 use super::inbox::Inbox;
-use super::notice::Object;
+use super::listener::LONGEST_GAP;
+use super::notice::{GAP, Object};
 use crate::clock::Clock;
 use crate::error::Error;
 
@@ -25,6 +26,8 @@ const LIMIT: Duration = Duration::from_secs(20);
 const LONGEST_PAUSE: TimeDelta = TimeDelta::minutes(10);
 /// How long an event is tried; the next sync brings what it would have.
 const PATIENCE: TimeDelta = TimeDelta::hours(24);
+/// The pause before it is looked again whether a sync has come to its end.
+const UNTIL_SYNCED: TimeDelta = TimeDelta::seconds(2);
 /// How often the old is forgotten.
 const SWEEP_EVERY: Duration = Duration::from_hours(1);
 /// How long attempts under way are waited for when the service stops. Others are made again by whoever comes next.
@@ -82,15 +85,16 @@ impl Worker {
 
     async fn work_on(&self, claim: &Claim) -> Result<(), Error> {
         let events = self.claims.events(claim).await?;
-        let outcome = match Object::of_key(&claim.object).filter(|_| !events.is_empty()) {
-            None => Ok("nothing to do"),
-            Some(object) => match timeout(LIMIT, self.handler.handle(&object)).await {
+        let outcome = match (Object::of_key(&claim.object), events.iter().map(since).max()) {
+            (Some(object), Some(since)) => match timeout(LIMIT, self.handler.handle(&object, since)).await {
                 Ok(outcome) => outcome.map_err(|error| describe(&error)),
                 Err(_elapsed) => Err(format!("it took longer than {} s", LIMIT.as_secs())),
             },
+            _ => Ok(Outcome::Done("nothing to do")),
         };
         match outcome {
-            Ok(outcome) => self.settle(claim, &events, outcome).await,
+            Ok(Outcome::Done(outcome)) => self.settle(claim, &events, outcome).await,
+            Ok(Outcome::Later) => self.claims.postpone(claim, UNTIL_SYNCED).await,
             Err(fault) => self.put_off(claim, &events, &fault).await,
         }
     }
@@ -144,6 +148,16 @@ impl Worker {
             );
         }
         Ok(())
+    }
+}
+
+/// Whatever is read from then on shows what the event tells of. A gap counts from a little before its end: the platform
+/// repeats what came last.
+fn since(event: &Model) -> DateTime<Utc> {
+    if event.event_type == GAP {
+        event.received_at - LONGEST_GAP
+    } else {
+        event.received_at
     }
 }
 

@@ -8,6 +8,7 @@
 )]
 
 mod answer;
+mod broken_calls;
 mod crash;
 mod demo;
 mod directory;
@@ -22,6 +23,7 @@ mod log;
 mod login;
 mod openid;
 mod outage;
+mod overtaken;
 mod platform;
 mod process;
 mod road;
@@ -29,5 +31,6 @@ mod session;
 mod settings;
 mod simulator;
 mod store;
+mod stored;
 mod surroundings;
 mod sync;

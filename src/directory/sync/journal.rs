@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
+use super::lease::Lease;
 use super::run::{self, Cause, Counts, Run, State};
 use super::snapshot::Snapshot;
 use super::stage;
@@ -41,6 +42,12 @@ impl Journal {
         Ok(rows.into_iter().map(SyncChange::from).collect())
     }
 
+    /// How the last run ended that began at a moment or later; none where there is none that came to its end.
+    pub(super) async fn ended_since(&self, moment: DateTime<Utc>) -> Result<Option<State>, Error> {
+        let run = run::ended_since(self.0.database.reader(), &self.0.corp_id, moment);
+        Ok(database::within_limit(run).await?.map(|run| run.state))
+    }
+
     /// Whether the schedule wants a run now: the last good one is too old, or the last one did not come to its end.
     pub(super) async fn is_due(&self, every: TimeDelta) -> Result<bool, Error> {
         let now = self.0.clock.now();
@@ -54,14 +61,17 @@ impl Journal {
         })
     }
 
-    /// The run to go on with: the last one where it was stopped or failed a short while ago, else a new one.
-    pub(super) async fn begin(&self, cause: Cause) -> Result<Uuid, Error> {
+    /// The run to go on with: the last one where it was stopped or failed a short while ago, and did not begin before
+    /// `since`; else a new one.
+    pub(super) async fn begin(&self, cause: Cause, since: Option<DateTime<Utc>>) -> Result<Uuid, Error> {
         let roster = &*self.0;
         let now = roster.clock.now();
         let last = self.history(1).await?.pop();
         let open = last.filter(|run| matches!(run.state, State::Running | State::Failed));
+        let goes_on =
+            |run: &Run| now - run.started_at < RESUMED_WITHIN && since.is_none_or(|since| run.started_at >= since);
         let beginning = roster.database.transact(async |transaction| match &open {
-            Some(run) if now - run.started_at < RESUMED_WITHIN => {
+            Some(run) if goes_on(run) => {
                 run::resume(transaction, run.id).await?;
                 Ok(run.id)
             }
@@ -100,11 +110,22 @@ impl Journal {
         Ok(())
     }
 
-    /// Notes how a run ended, and forgets what is old. What was read is needed only where the run failed.
-    pub(super) async fn end(&self, run: Uuid, state: State, counts: Counts, failure: &str) -> Result<(), Error> {
+    /// Notes how a run ended, and forgets what is old. What was read is needed only where the run failed. False if the
+    /// lease is another's, who goes on with the run.
+    pub(super) async fn end(
+        &self,
+        run: Uuid,
+        lease: &Lease,
+        state: State,
+        counts: Counts,
+        failure: &str,
+    ) -> Result<bool, Error> {
         let roster = &*self.0;
         let now = roster.clock.now();
         let ending = roster.database.transact(async |transaction| {
+            if !lease.hold(transaction).await? {
+                return Ok(false);
+            }
             run::end(transaction, run, state, counts, failure, now).await?;
             if state != State::Failed {
                 stage::delete(transaction, run).await?;
@@ -114,7 +135,8 @@ impl Journal {
                 stage::delete(transaction, *run).await?;
             }
             sync_change::delete(transaction, &old).await?;
-            run::delete(transaction, &old).await
+            run::delete(transaction, &old).await?;
+            Ok(true)
         });
         ending.await
     }

@@ -71,6 +71,9 @@ pub struct Wanted {
     pub dry_run: bool,
     /// Believe it even if very many have left.
     pub yes: bool,
+    /// What was read before then does not count; where there is no such moment, a run that was stopped within the
+    /// last hour is gone on with.
+    pub since: Option<DateTime<Utc>>,
 }
 
 /// Whoever is to be marked as left: userid, name, and since when it is known.
@@ -130,6 +133,15 @@ impl Sync {
         self.journal.changes(run).await
     }
 
+    /// How the last sync ended that began at a moment or later, [`State::Done`] or [`State::Stopped`]; none where none
+    /// has come to its end.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is away.
+    pub async fn ended_since(&self, moment: DateTime<Utc>) -> Result<Option<State>, Error> {
+        self.journal.ended_since(moment).await
+    }
+
     /// Syncs whenever it is time and no other instance does, until told to stop.
     pub async fn follow(self, stop: CancellationToken) {
         let Some(every) = self.every.and_then(|every| TimeDelta::from_std(every).ok()) else {
@@ -139,6 +151,7 @@ impl Sync {
             cause: Cause::Schedule,
             dry_run: false,
             yes: false,
+            since: None,
         };
         loop {
             let work = async {
@@ -176,15 +189,18 @@ impl Sync {
         lease: &Lease,
         progress: &watch::Sender<Progress>,
     ) -> Result<Report, SyncError> {
-        let run = self.journal.begin(wanted.cause).await?;
+        let run = self.journal.begin(wanted.cause, wanted.since).await?;
         let outcome = self.work(wanted, Some((run, lease)), progress).await;
         let (state, counts, failure) = match &outcome {
             Ok(report) if report.stopped => (State::Stopped, report.counts, String::new()),
             Ok(report) => (State::Done, report.counts, String::new()),
             Err(cause) => (State::Failed, Counts::default(), cause.to_string()),
         };
-        self.journal.end(run, state, counts, &failure).await?;
-        outcome
+        if self.journal.end(run, lease, state, counts, &failure).await? {
+            outcome
+        } else {
+            Err(SyncError::Overtaken)
+        }
     }
 
     async fn work(
@@ -202,9 +218,9 @@ impl Sync {
         };
         let mut snapshot = Snapshot::default();
         let mut stages = None;
-        if let Some((run, _)) = run {
+        if let Some((run, lease)) = run {
             self.journal.recall(run, &mut snapshot).await?;
-            stages = Some(Stages::open(self.roster.database.clone(), run).await?);
+            stages = Some(Stages::open(self.roster.database.clone(), lease, run).await?);
         }
         reading.read(&mut snapshot, &mut stages).await?;
         progress.send_modify(|progress| progress.phase = Phase::Confirming);
@@ -269,7 +285,7 @@ impl Sync {
         &self,
         reading: &Reading<'_>,
         snapshot: &mut Snapshot,
-        stages: &mut Option<Stages>,
+        stages: &mut Option<Stages<'_>>,
     ) -> Result<Vec<i64>, SyncError> {
         database::within_limit(self.departments.reload()).await?;
         let stored: BTreeSet<i64> = self.departments.tree().ids().collect();

@@ -22,17 +22,21 @@ pub(super) struct Pace {
 struct State {
     interval: Duration,
     next: Instant,
+    /// Until then nothing goes out, for a call was throttled.
+    paused_until: Instant,
     good: u32,
 }
 
 impl Pace {
     pub(super) fn new(calls_per_second: u32) -> Self {
         let least = Duration::from_secs(1) / calls_per_second.max(1);
+        let now = Instant::now();
         Self {
             least,
             state: Mutex::new(State {
                 interval: least,
-                next: Instant::now(),
+                next: now,
+                paused_until: now,
                 good: 0,
             }),
         }
@@ -54,9 +58,14 @@ impl Pace {
 
     /// A call was throttled: everybody pauses, and goes at half the speed from then on.
     pub(super) fn slow_down(&self) {
+        let now = Instant::now();
         let mut state = self.state();
-        state.interval = (state.interval * 2).clamp(self.least, SLOWEST);
-        state.next = state.next.max(Instant::now() + PAUSE);
+        // Calls that were under way together are turned away together: that is once.
+        if state.paused_until <= now {
+            state.interval = (state.interval * 2).clamp(self.least, SLOWEST);
+        }
+        state.paused_until = now + PAUSE;
+        state.next = state.next.max(state.paused_until);
         state.good = 0;
     }
 
@@ -92,7 +101,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_throttled_sync_pauses_slows_down_and_recovers() {
         let pace = Pace::new(18);
-        pace.slow_down();
+        for _ in 0..16 {
+            pace.slow_down();
+        }
+        assert_eq!(pace.state().interval, pace.least * 2);
         let begin = Instant::now();
         pace.turn().await;
         assert!(begin.elapsed() >= Duration::from_secs(1));

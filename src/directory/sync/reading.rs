@@ -53,7 +53,7 @@ pub(super) enum Missing<T> {
 
 impl Reading<'_> {
     /// Reads everything that `snapshot` does not have yet. Where it fails, what was read is in the stages.
-    pub(super) async fn read(&self, snapshot: &mut Snapshot, stages: &mut Option<Stages>) -> Result<(), SyncError> {
+    pub(super) async fn read(&self, snapshot: &mut Snapshot, stages: &mut Option<Stages<'_>>) -> Result<(), SyncError> {
         let outcome = self.walk(snapshot, stages).await;
         if let Some(stages) = stages {
             stages.flush().await?;
@@ -61,8 +61,8 @@ impl Reading<'_> {
         outcome
     }
 
-    async fn walk(&self, snapshot: &mut Snapshot, stages: &mut Option<Stages>) -> Result<(), SyncError> {
-        for step in self.begin().await.map_err(failed)? {
+    async fn walk(&self, snapshot: &mut Snapshot, stages: &mut Option<Stages<'_>>) -> Result<(), SyncError> {
+        for step in self.begin().await? {
             take(snapshot, stages, step).await?;
         }
         let mut waiting: VecDeque<Work> = snapshot.work().into();
@@ -109,26 +109,19 @@ impl Reading<'_> {
     }
 
     /// Where the visible range begins: the root, or the departments and members that the app may see.
-    async fn begin(&self) -> Result<Vec<Step>, DingTalkError> {
-        let range = self
-            .repeated(|| self.dingtalk.auth_scopes(DEFAULT_APP))
-            .await?
-            .auth_org_scopes;
+    async fn begin(&self) -> Result<Vec<Step>, SyncError> {
+        let range = self.repeated(|| self.dingtalk.auth_scopes(DEFAULT_APP)).await;
+        let range = range.map_err(failed)?.auth_org_scopes;
         let departments: BTreeSet<DepartmentId> = range.authed_dept.into_iter().collect();
         let mut steps = Vec::new();
         for id in departments {
-            let as_of = self.clock.now();
-            let department = self.repeated(|| self.dingtalk.department(DEFAULT_APP, id)).await?;
-            let node = node(department);
-            steps.push(Step::Found {
-                id: id.0,
-                name: node.name,
-                parent_id: node.parent_id,
-                as_of,
-            });
+            // The range may name one that is no more.
+            if let Missing::There(step) = self.confirm_department(id.0).await? {
+                steps.push(*step);
+            }
         }
         for userid in &range.authed_user {
-            if let Missing::There(profile) = self.ask_for_person(userid).await? {
+            if let Missing::There(profile) = self.ask_for_person(userid).await.map_err(failed)? {
                 steps.push(Step::Member(*profile));
             }
         }
@@ -221,7 +214,7 @@ impl Reading<'_> {
         Ok(found)
     }
 
-    /// Asks for a department that the reading did not meet.
+    /// Asks for a department by itself.
     pub(super) async fn confirm_department(&self, id: i64) -> Result<Missing<Step>, SyncError> {
         let as_of = self.clock.now();
         let found = self
@@ -287,7 +280,11 @@ impl Reading<'_> {
 }
 
 /// Takes a step and writes it down.
-pub(super) async fn take(snapshot: &mut Snapshot, stages: &mut Option<Stages>, step: Step) -> Result<(), SyncError> {
+pub(super) async fn take(
+    snapshot: &mut Snapshot,
+    stages: &mut Option<Stages<'_>>,
+    step: Step,
+) -> Result<(), SyncError> {
     if let Some(stages) = stages {
         stages.add(&step).await?;
     }

@@ -156,8 +156,24 @@ pub(super) async fn latest(db: &impl ConnectionTrait, corp_id: &str, most: u64) 
     Entity::find()
         .filter(Column::CorpId.eq(corp_id))
         .order_by_desc(Column::StartedAt)
+        .order_by_desc(Column::Id)
         .limit(most)
         .all(db)
+        .await
+}
+
+/// The last run that began at a moment or later and came to its end.
+pub(super) async fn ended_since(
+    db: &impl ConnectionTrait,
+    corp_id: &str,
+    moment: DateTime<Utc>,
+) -> Result<Option<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::CorpId.eq(corp_id))
+        .filter(Column::StartedAt.gte(moment))
+        .filter(Column::State.is_in([State::Done, State::Stopped]))
+        .order_by_desc(Column::StartedAt)
+        .one(db)
         .await
 }
 

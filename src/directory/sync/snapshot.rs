@@ -82,13 +82,22 @@ impl Snapshot {
                 parent_id,
                 as_of,
             } => {
-                self.departments.entry(id).or_insert(Found {
-                    name,
-                    parent_id,
+                let found = self.departments.entry(id).or_insert(Found {
+                    name: String::new(),
+                    parent_id: None,
                     as_of,
                     expanded: false,
                     next: Some(0),
                 });
+                // One that moves meanwhile is met under both parents: what was told last counts.
+                if found.as_of <= as_of {
+                    *found = Found {
+                        name,
+                        parent_id,
+                        as_of,
+                        ..*found
+                    };
+                }
             }
             Step::Expanded(id) => self.note(id, |found| found.expanded = true),
             Step::Member(profile) => self.see(profile)?,

@@ -4,6 +4,8 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::QueryOrder as _;
 use sea_orm::entity::prelude::*;
 
+use super::lease::Lease;
+use super::report::SyncError;
 use super::snapshot::Step;
 use crate::database::{self, Database};
 use crate::error::Error;
@@ -52,20 +54,22 @@ pub(super) async fn delete(db: &impl ConnectionTrait, run_id: Uuid) -> Result<()
     Ok(())
 }
 
-/// Writes the stages of one run.
-pub(super) struct Stages {
+/// Writes the stages of one run, as long as its lease is held.
+pub(super) struct Stages<'a> {
     database: Database,
+    lease: &'a Lease,
     run_id: Uuid,
     number: i32,
     steps: String,
 }
 
-impl Stages {
+impl<'a> Stages<'a> {
     /// Goes on behind whatever is stored of the run.
-    pub(super) async fn open(database: Database, run_id: Uuid) -> Result<Self, Error> {
+    pub(super) async fn open(database: Database, lease: &'a Lease, run_id: Uuid) -> Result<Self, Error> {
         let last = database::within_limit(last(database.reader(), run_id)).await?;
         Ok(Self {
             database,
+            lease,
             run_id,
             number: last.map_or(0, |number| number + 1),
             steps: String::new(),
@@ -73,7 +77,7 @@ impl Stages {
     }
 
     /// Adds a step, and stores what has come together if that is enough.
-    pub(super) async fn add(&mut self, step: &Step) -> Result<(), Error> {
+    pub(super) async fn add(&mut self, step: &Step) -> Result<(), SyncError> {
         let line = serde_json::to_string(step).map_err(|cause| Error::Internal(cause.into()))?;
         self.steps.push_str(&line);
         self.steps.push('\n');
@@ -84,7 +88,7 @@ impl Stages {
     }
 
     /// Stores what has come together.
-    pub(super) async fn flush(&mut self) -> Result<(), Error> {
+    pub(super) async fn flush(&mut self) -> Result<(), SyncError> {
         if self.steps.is_empty() {
             return Ok(());
         }
@@ -94,11 +98,19 @@ impl Stages {
             steps: Set(std::mem::take(&mut self.steps)),
         };
         self.number += 1;
-        database::within_limit(async {
+        let stored = database::within_limit(async {
             let transaction = self.database.begin().await?;
+            if !self.lease.hold(&transaction).await? {
+                return Ok(false);
+            }
             Entity::insert(row).exec_without_returning(&transaction).await?;
-            transaction.commit().await
-        })
-        .await
+            transaction.commit().await?;
+            Ok(true)
+        });
+        if stored.await? {
+            Ok(())
+        } else {
+            Err(SyncError::Overtaken)
+        }
     }
 }

@@ -1,9 +1,10 @@
 //! Compares what was read with what is stored, and writes what differs: in chunks by userid, each a transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::lease::Lease;
@@ -22,8 +23,11 @@ use crate::directory::tree::Node;
 use crate::directory::{employee, leaving};
 use crate::error::Error;
 
-/// People in one transaction: few enough that a login which waits for it does not notice.
-const CHUNK: usize = 200;
+/// People in one transaction: a login that comes in the middle waits for its end.
+const CHUNK: usize = 100;
+/// So many times as long as a chunk took it rests after it, if others want to write as well: most of them then meet
+/// no chunk at all.
+const REST: u32 = 2;
 
 /// The one that writes, or only compares.
 pub(super) struct Writing<'a> {
@@ -59,7 +63,7 @@ impl Writing<'_> {
         self.counts.employees = count(snapshot.people.len());
         overtaken.departments = self.write_departments(snapshot, gone).await?;
         for leavers in leavers.chunks(CHUNK) {
-            self.write_leavers(leavers).await?;
+            overtaken.people.extend(self.write_leavers(leavers).await?);
         }
         let mut after: Option<String> = None;
         loop {
@@ -71,11 +75,16 @@ impl Writing<'_> {
                 return Ok(overtaken);
             };
             after = Some(last.userid.clone());
+            let (began, before) = (Instant::now(), self.roster.database.begun());
             overtaken.people.extend(self.write_people(snapshot, &profiles).await?);
             self.progress.send_modify(|progress| {
                 progress.phase = Phase::Comparing;
                 progress.compared += profiles.len();
             });
+            // The chunk itself is one.
+            if self.roster.database.begun() > before + 1 {
+                sleep(began.elapsed() * REST).await;
+            }
         }
     }
 
@@ -97,72 +106,65 @@ impl Writing<'_> {
                 )
             })
             .collect();
-        let Written {
-            changed,
-            gone,
-            overtaken,
-        } = if self.run.is_some() {
-            self.departments.write(&told, gone).await?
-        } else {
-            self.departments.compare(&told, gone).await?
-        };
-        self.counts.departments_changed += count(changed.len());
-        self.counts.departments_gone += count(gone.len());
-        let different = changed.into_iter().map(|change| SyncChange {
-            kind: Kind::Department,
-            subject: change.id.to_string(),
-            name: change.name,
-            change: change.fields.as_ref().map_or(What::Joined, |_| What::Changed),
-            detail: change.fields.unwrap_or_default().join(", "),
-        });
-        let forgotten = gone.into_iter().map(|id| SyncChange {
-            kind: Kind::Department,
-            subject: id.to_string(),
-            name: String::new(),
-            change: What::Left,
-            detail: "60003: DingTalk does not know it any more".to_owned(),
-        });
-        let changes: Vec<SyncChange> = different.chain(forgotten).collect();
-        match self.run {
-            Some((run, lease)) if !changes.is_empty() => {
-                let noted = self.roster.database.transact(async |transaction| {
-                    if !lease.hold(transaction).await? {
-                        return Ok(false);
-                    }
-                    sync_change::insert(transaction, run, &changes).await?;
-                    Ok(true)
-                });
-                if !noted.await? {
-                    return Err(SyncError::Overtaken);
-                }
+        let written = match self.run {
+            None => {
+                let written = self.departments.compare(&told, gone).await?;
+                self.changes.extend(of_departments(&written));
+                written
             }
-            Some(_) => {}
-            None => self.changes.extend(changes),
-        }
-        Ok(overtaken)
+            Some((run, lease)) => {
+                let writing = self.roster.database.transact(async |transaction| {
+                    if !lease.hold(transaction).await? {
+                        return Ok(None);
+                    }
+                    let written = self.departments.write_in(transaction, &told, gone).await?;
+                    if written.rows.is_some() {
+                        sync_change::insert(transaction, run, &of_departments(&written)).await?;
+                    }
+                    Ok(Some(written))
+                });
+                let written = writing.await?.ok_or(SyncError::Overtaken)?;
+                self.departments.show_written(&written);
+                written
+            }
+        };
+        self.counts.departments_changed += count(written.changed.len());
+        self.counts.departments_gone += count(written.gone.len());
+        Ok(written.overtaken)
     }
 
-    async fn write_leavers(&mut self, leavers: &[(String, String, DateTime<Utc>)]) -> Result<(), SyncError> {
+    /// Answers who was overtaken: stored anew after DingTalk said that they had left.
+    async fn write_leavers(&mut self, leavers: &[(String, String, DateTime<Utc>)]) -> Result<Vec<String>, SyncError> {
         let Some((run, lease)) = self.run else {
             self.counts.left += count(leavers.len());
             self.changes
                 .extend(leavers.iter().map(|(userid, name, _)| left(userid, name)));
-            return Ok(());
+            return Ok(Vec::new());
         };
-        let marks: Vec<(String, DateTime<Utc>)> = leavers.iter().map(|(userid, _, at)| (userid.clone(), *at)).collect();
-        let marked = self.roster.database.transact(async |transaction| {
+        let userids: Vec<String> = leavers.iter().map(|(userid, ..)| userid.clone()).collect();
+        let since: HashMap<&str, DateTime<Utc>> =
+            leavers.iter().map(|(userid, _, at)| (userid.as_str(), *at)).collect();
+        let marking = self.roster.database.transact(async |transaction| {
             if !lease.hold(transaction).await? {
                 return Ok(None);
             }
-            let rows = leaving::mark(transaction, self.roster, &marks).await?;
-            let changes: Vec<SyncChange> = rows.iter().map(|row| left(&row.userid, &row.name)).collect();
+            let (mut leavers, mut overtaken) = (Vec::new(), Vec::new());
+            for row in leaving::still_here(transaction, self.roster, &userids).await? {
+                match since.get(row.userid.as_str()) {
+                    Some(left_at) if row.updated_at <= *left_at => leavers.push((row, *left_at)),
+                    _ => overtaken.push(row.userid),
+                }
+            }
+            leaving::mark(transaction, self.roster, &leavers).await?;
+            let changes: Vec<SyncChange> = leavers.iter().map(|(row, _)| left(&row.userid, &row.name)).collect();
             if !changes.is_empty() {
                 sync_change::insert(transaction, run, &changes).await?;
             }
-            Ok(Some(changes.len()))
+            Ok(Some((changes.len(), overtaken)))
         });
-        self.counts.left += count(marked.await?.ok_or(SyncError::Overtaken)?);
-        Ok(())
+        let (marked, overtaken) = marking.await?.ok_or(SyncError::Overtaken)?;
+        self.counts.left += count(marked);
+        Ok(overtaken)
     }
 
     /// Answers who was overtaken. Most chunks do not differ, and are only read.
@@ -214,6 +216,25 @@ impl Writing<'_> {
             *counter += 1;
         }
     }
+}
+
+/// What was written of departments, in words.
+fn of_departments(written: &Written) -> Vec<SyncChange> {
+    let different = written.changed.iter().map(|change| SyncChange {
+        kind: Kind::Department,
+        subject: change.id.to_string(),
+        name: change.name.clone(),
+        change: change.fields.as_ref().map_or(What::Joined, |_| What::Changed),
+        detail: change.fields.as_deref().unwrap_or_default().join(", "),
+    });
+    let forgotten = written.gone.iter().map(|id| SyncChange {
+        kind: Kind::Department,
+        subject: id.to_string(),
+        name: String::new(),
+        change: What::Left,
+        detail: "60003: DingTalk does not know it any more".to_owned(),
+    });
+    different.chain(forgotten).collect()
 }
 
 /// A leave in words.

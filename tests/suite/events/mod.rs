@@ -1,6 +1,7 @@
 //! What DingTalk tells of reaches the directory: by callback and by stream, in order and once.
 
 mod callback;
+mod company;
 mod failed;
 mod proof;
 mod stream;
@@ -20,19 +21,49 @@ const TOKEN: &str = "a-token";
 const AES_KEY: &str = "1234567890123456789012345678901234567890123";
 /// Longest wait for what happens by itself.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Within this of its event a leaver is out everywhere.
-const SOON: Duration = Duration::from_secs(2);
 
 /// A service to which the platform posts its events.
-async fn with_callbacks() -> Harness {
-    let sso = Harness::with(&[
+pub(crate) async fn with_callbacks() -> Harness {
+    with_callbacks_and(&[]).await
+}
+
+/// The same, with further settings.
+pub(crate) async fn with_callbacks_and(more: &[(&str, &str)]) -> Harness {
+    let http = [
         ("EVENTS__MODE", "http"),
         ("EVENTS__TOKEN", TOKEN),
         ("EVENTS__AES_KEY", AES_KEY),
-    ])
-    .await;
+    ];
+    let sso = Harness::with(&[&http[..], more].concat()).await;
     subscribe(&sso, json!({})).await;
     sso
+}
+
+/// A service that listens to the stream.
+pub(crate) async fn with_stream() -> Harness {
+    let sso = Harness::with(&[("EVENTS__MODE", "stream")]).await;
+    until_connected(&sso).await;
+    sso
+}
+
+async fn until_connected(sso: &Harness) {
+    until("there is a connection", async || {
+        tallies(sso).await["stream_connections"] == json!(1)
+    })
+    .await;
+}
+
+/// Has an event told that no change of the company stands behind.
+pub(crate) async fn tell(sso: &Harness, event_type: &str, fields: Value) {
+    sso.company("events", json!({"event_type": event_type, "fields": fields}))
+        .await;
+}
+
+/// Lets something happen of which nobody is told.
+pub(crate) async fn unheard(sso: &Harness, happens: impl AsyncFn()) {
+    sso.control(Method::DELETE, "events/subscription", &json!({})).await;
+    happens().await;
+    subscribe(sso, json!({})).await;
 }
 
 /// Subscribes in the developer console, with something particular.
@@ -57,13 +88,13 @@ async fn stored(sso: &Harness) -> Vec<event::Model> {
 }
 
 /// The employee, as every instance finds them in the database.
-async fn employee(sso: &Harness, userid: &str) -> Option<Employee> {
+pub(crate) async fn employee(sso: &Harness, userid: &str) -> Option<Employee> {
     let found = sso.elsewhere().await.directory.employee(userid).await;
     found.expect("the directory")
 }
 
 /// Waits until something holds.
-async fn until(what: &str, holds: impl AsyncFn() -> bool) {
+pub(crate) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
     let begin = Instant::now();
     while !holds().await {
         assert!(begin.elapsed() < PATIENCE, "waited in vain: {what}");
@@ -78,42 +109,4 @@ async fn until_settled(sso: &Harness, events: usize) {
         rows.len() >= events && rows.iter().all(|row| row.state != event::State::Waiting)
     })
     .await;
-}
-
-/// Whether the access token is good at an instance.
-async fn is_good(instance: &Harness, token: &str) -> bool {
-    instance.me(token).await.status == 200
-}
-
-/// An employee with a session leaves, and comes back: what every way of hearing of it must bring about.
-async fn leaving_and_returning(sso: &Harness) {
-    let other = sso.second_instance().await;
-    let entry = sso.log_in("user00007").await;
-    let token = entry.text("token");
-    sso.command(&["role", "set", "reporter", "report:read"]).await;
-    sso.command(&["role", "grant", "user00007", "reporter"]).await;
-    assert!(is_good(sso, &token).await && is_good(&other, &token).await);
-
-    sso.company("employees/user00007/leave", json!({})).await;
-    let begin = Instant::now();
-    while is_good(sso, &token).await || is_good(&other, &token).await {
-        assert!(begin.elapsed() < SOON, "still good");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    assert_eq!(sso.refresh(&entry.text("refreshToken")).await.code(), 1114);
-    let left = employee(sso, "user00007").await.expect("a record");
-    assert!(left.left_at.is_some());
-
-    sso.company("employees/user00007/rejoin", json!({})).await;
-    until("the return is heard of", async || {
-        employee(sso, "user00007")
-            .await
-            .is_some_and(|employee| employee.left_at.is_none())
-    })
-    .await;
-    let back = sso.log_in("user00007").await;
-    assert_eq!((back.status, &back.body["id"]), (200, &entry.body["id"]));
-    assert_eq!(back.body["roles"], json!(["reporter"]));
-    assert!(!is_good(&other, &token).await);
-    other.stop().await;
 }

@@ -6,23 +6,9 @@ use dingtalk_sso::events::event::State;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{employee, leaving_and_returning, stored, tallies, until, until_settled};
+use super::{employee, stored, tallies, until, until_connected, until_settled, with_stream};
 use crate::harness::Harness;
 use crate::surroundings::{is_for_several_instances, skip};
-
-/// A service that listens to the stream.
-async fn with_stream() -> Harness {
-    let sso = Harness::with(&[("EVENTS__MODE", "stream")]).await;
-    until_connected(&sso).await;
-    sso
-}
-
-async fn until_connected(sso: &Harness) {
-    until("there is a connection", async || {
-        tallies(sso).await["stream_connections"] == json!(1)
-    })
-    .await;
-}
 
 /// Somebody's title changes, and the service hears of it.
 async fn hears(sso: &Harness, title: &str) {
@@ -38,11 +24,6 @@ async fn hears(sso: &Harness, title: &str) {
 async fn health(instance: &Harness) -> Value {
     let answer = instance.send(instance.request(Method::GET, "/health/ready")).await;
     answer.body["stream"].clone()
-}
-
-#[tokio::test]
-async fn whoever_leaves_is_out_on_every_instance_two_seconds_after_the_stream_told() {
-    leaving_and_returning(&with_stream().await).await;
 }
 
 #[tokio::test]

@@ -6,8 +6,9 @@ use dingtalk_sso::directory::sync::report::{Report, SyncError};
 use dingtalk_sso::directory::sync::run::State;
 use serde_json::json;
 
-use super::runs::{BELIEVE, LOOK, WRITE, leave, run, stored, sync};
+use super::runs::{BELIEVE, LOOK, WRITE, leave, run, sync};
 use crate::harness::Harness;
+use crate::stored::stored;
 
 #[tokio::test]
 async fn whichever_call_fails_nobody_is_touched_and_the_next_run_completes() {

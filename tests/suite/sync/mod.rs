@@ -12,7 +12,8 @@ use dingtalk_sso::directory::sync::sync_change::{Kind, What};
 use serde_json::{Value, json};
 
 use crate::harness::Harness;
-use runs::{LOOK, WRITE, stored, sync};
+use crate::stored::stored;
+use runs::{LOOK, WRITE, sync};
 
 #[tokio::test]
 async fn a_sync_brings_everybody_and_a_second_one_writes_nothing() {

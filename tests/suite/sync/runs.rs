@@ -3,8 +3,7 @@
 use dingtalk_sso::directory::sync::Wanted;
 use dingtalk_sso::directory::sync::report::{Progress, Report, SyncError};
 use dingtalk_sso::directory::sync::run::Cause;
-use sea_orm::{FromQueryResult as _, JsonValue, Statement};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::watch;
 
 use crate::elsewhere::Elsewhere;
@@ -15,6 +14,7 @@ pub(super) const LOOK: Wanted = Wanted {
     cause: Cause::Command,
     dry_run: true,
     yes: false,
+    since: None,
 };
 /// What writes.
 pub(super) const WRITE: Wanted = Wanted { dry_run: false, ..LOOK };
@@ -31,22 +31,6 @@ pub(super) async fn run(elsewhere: &Elsewhere, wanted: Wanted) -> Result<Report,
 
 pub(super) async fn sync(elsewhere: &Elsewhere, wanted: Wanted) -> Report {
     run(elsewhere, wanted).await.expect("a sync")
-}
-
-/// Everything that is stored of the company, with the moment of its last change.
-pub(super) async fn stored(elsewhere: &Elsewhere) -> Vec<Value> {
-    let reader = elsewhere.database.reader();
-    let mut rows = Vec::new();
-    for sql in [
-        "SELECT * FROM departments ORDER BY id",
-        "SELECT * FROM employees ORDER BY id",
-        "SELECT * FROM memberships ORDER BY employee_id, rank",
-        "SELECT * FROM mapped_grants ORDER BY employee_id, role",
-    ] {
-        let statement = Statement::from_string(reader.get_database_backend(), sql);
-        rows.extend(JsonValue::find_by_statement(statement).all(reader).await.expect("rows"));
-    }
-    rows
 }
 
 /// Lets `numbers` of people leave the simulated company.
