@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::{Bytes, BytesMut, Data};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError};
@@ -54,7 +54,8 @@ fn shape(error: &Error, id: Uuid) -> HttpResponse {
         Error::OAuth(OAuthError::InvalidClient, _) => {
             response.insert_header((WWW_AUTHENTICATE, "Basic realm=\"dingtalk-sso\""));
         }
-        // RFC 9110 section 15.5.2 wants a challenge, but no token was at fault.
+        // A challenge is always wanted (RFC 9110 section 15.5.2); where no token was at fault it names no error
+        // (RFC 6750 section 3.1).
         _ if row.status == 401 => _ = response.insert_header((WWW_AUTHENTICATE, "Bearer")),
         _ => {}
     }
@@ -110,7 +111,7 @@ impl Meters {
 /// None: a failure becomes an answer here.
 pub async fn around(
     meters: Meters,
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let id = Uuid::new_v4();
@@ -128,6 +129,11 @@ pub async fn around(
         {
             Some(error) => {
                 log_cause(error, id);
+    let method = request.method().clone();
+    if method == Method::HEAD {
+        // Answered as a GET is (RFC 9110 section 9.3.2); the server itself leaves the body away.
+        request.head_mut().method = Method::GET;
+    }
                 shape(error, id)
             }
             None => shape(&of_status(status), id),
@@ -151,7 +157,7 @@ pub async fn around(
     meters.count(route, status, elapsed);
     tracing::info!(
         target: "request",
-        method = request.method().as_str(),
+        method = method.as_str(),
         path = request.path(),
         status,
         micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),

@@ -85,7 +85,7 @@ impl Served {
         let document = document();
         let methods = |item: &PathItem| {
             let methods = [
-                ("GET", &item.get),
+                ("GET, HEAD", &item.get),
                 ("POST", &item.post),
                 ("PUT", &item.put),
                 ("DELETE", &item.delete),
@@ -104,6 +104,6 @@ impl Served {
     /// are only read.
     #[must_use]
     pub fn methods_of(&self, path: &str) -> &str {
-        self.methods.get(path).map_or("GET", String::as_str)
+        self.methods.get(path).map_or("GET, HEAD", String::as_str)
     }
 }

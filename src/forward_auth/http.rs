@@ -45,7 +45,7 @@ pub(crate) async fn verify(
     let demand = Demand::read(request.query_string().as_bytes())?;
     let identity = match verdict(&request, &forward_auth, &cookies, &demand).await {
         Ok(identity) => identity,
-        Err(error @ (Error::InvalidToken(_) | Error::EmployeeDisabled)) => {
+        Err(error @ (Error::InvalidToken(_) | Error::MissingToken(_) | Error::EmployeeDisabled)) => {
             let page = is_browser(&request).then(|| Page::of(&request, &demand)).flatten();
             let to_sign_in = page.and_then(|page| to_sign_in(&forward_auth, page));
             return to_sign_in.ok_or_else(|| as_401(error));
@@ -73,7 +73,7 @@ async fn verdict(
     }
     match cookies.session(request, &forward_auth.tokens).await? {
         Some(session) => forward_auth.by_browser(&session, demand).await,
-        None => Err(Error::InvalidToken(
+        None => Err(Error::MissingToken(
             "neither a bearer token nor a browser that is signed in",
         )),
     }

@@ -259,6 +259,48 @@ async fn every_row_of_the_error_table_comes_over_the_wire() {
 
 #[tokio::test]
 async fn a_login_is_not_to_be_stored_by_anybody_on_its_way() {
+#[tokio::test]
+async fn only_a_token_that_was_presented_is_called_invalid() {
+    let sso = Harness::start().await;
+    for path in ["/v1/me", "/oauth2/userinfo", "/auth/verify"] {
+        let without = sso.send(sso.request(Method::GET, path)).await;
+        assert_eq!((without.status, without.code()), (401, 1114), "{path}");
+        assert_eq!(without.header("www-authenticate"), "Bearer", "{path}");
+        let wrong = sso.get(path, "x.y.z").await;
+        assert_eq!((wrong.status, wrong.code()), (401, 1114), "{path}");
+        assert_eq!(
+            wrong.header("www-authenticate"),
+            "Bearer error=\"invalid_token\"",
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn head_is_answered_as_get_is_without_the_body() {
+    let sso = Harness::start().await;
+    for path in [
+        "/health/live",
+        "/oauth2/jwks",
+        "/static/dingtalk-sso.js",
+        "/docs/",
+        "/v1/me",
+        "/v2",
+    ] {
+        let shown = sso.send(sso.request(Method::GET, path)).await;
+        let told = sso.send(sso.request(Method::HEAD, path)).await;
+        assert_eq!(told.status, shown.status, "{path}");
+        for header in ["content-type", "content-length", "etag", "www-authenticate"] {
+            assert_eq!(told.header(header), shown.header(header), "{path}");
+        }
+        assert!(told.body.is_null(), "{path}");
+    }
+    let refused = sso.send(sso.request(Method::HEAD, "/v1/login")).await;
+    assert_eq!((refused.status, refused.header("allow")), (405, "POST"));
+    let refused = sso.send(sso.request(Method::POST, "/health/live")).await;
+    assert_eq!((refused.status, refused.header("allow")), (405, "GET, HEAD"));
+}
+
     let sso = Harness::start().await;
     let entry = sso.log_in("manager01").await;
     assert_eq!((entry.status, entry.header("cache-control")), (200, "no-store"));
