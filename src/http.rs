@@ -239,6 +239,10 @@ fn read_json<T: DeserializeOwned>(body: &Bytes) -> Result<T, Error> {
 /// Which peers speak for others.
 #[derive(Debug, Clone)]
 pub struct TrustedProxies(pub Arc<[IpNet]>);
+    // An array would do for a structure, its members in their order.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(Error::InvalidRequest("the body is not a JSON object".to_owned()));
+    }
 
 /// The address of whoever is calling: the last one in `X-Forwarded-For` that no trusted proxy wrote for itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

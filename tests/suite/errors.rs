@@ -93,6 +93,7 @@ async fn bad_requests(seen: &mut Vec<Seen>) {
             "unknown app",
             login(json!({"authCode": "code", "url": PAGE, "app": "none"}).to_string()),
         ),
+        ("an array", login(json!(["code", PAGE, null]).to_string())),
         ("oversized body", login(" ".repeat(70_000))),
         ("wrong method", sso.request(Method::GET, "/v1/login")),
         (
@@ -233,6 +234,7 @@ async fn every_row_of_the_error_table_comes_over_the_wire() {
     1101 invalid_request 400 | malformed authCode | authCode: an auth code must be 1 to 128 characters, none of them blank or a control character
     1101 invalid_request 400 | malformed url | url: it is not an http or https URL with a host
     1101 invalid_request 400 | unknown app | app: no micro-app of this name is configured
+    1101 invalid_request 400 | an array | the body is not a JSON object
     1101 invalid_request 400 | oversized body | the body is larger than 65536 bytes
     1101 invalid_request 405 | wrong method | this path answers to POST alone
     1102 dingtalk_access_token_failed 502 | our address is not allowed | DingTalk does not give this service an access token; its administrator finds the reason in the log
