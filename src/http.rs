@@ -16,8 +16,8 @@ use futures_util::StreamExt as _;
 use futures_util::future::LocalBoxFuture;
 use ipnet::IpNet;
 use metrics::{Counter, Histogram};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
 use uuid::Uuid;
 
 use crate::error::{Error, OAuthError};
@@ -59,12 +59,25 @@ fn shape(error: &Error, id: Uuid) -> HttpResponse {
         _ if row.status == 401 => _ = response.insert_header((WWW_AUTHENTICATE, "Bearer")),
         _ => {}
     }
-    response.json(json!({
-        "code": row.code,
-        "error": row.name,
-        "error_description": error.to_string(),
-        "request_id": id.to_string(),
-    }))
+    response.json(ErrorAnswer {
+        code: row.code,
+        error: row.name,
+        error_description: error.to_string(),
+        request_id: id,
+    })
+}
+
+/// What every failure is answered with.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct ErrorAnswer {
+    /// The number, as front ends know it.
+    code: u16,
+    /// The name, as in OAuth 2.0.
+    error: &'static str,
+    /// What is wrong, for people.
+    error_description: String,
+    /// The id under which the log has the cause.
+    request_id: Uuid,
 }
 
 /// Counts requests and their times, by route. Clones share one set of meters.
@@ -116,6 +129,11 @@ pub async fn around(
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let id = Uuid::new_v4();
     let started = Instant::now();
+    let method = request.method().clone();
+    if method == Method::HEAD {
+        // Answered as a GET is (RFC 9110 section 9.3.2); the server itself leaves the body away.
+        request.head_mut().method = Method::GET;
+    }
     let mut response = match next.call(request).await {
         Ok(response) => response.map_into_boxed_body(),
         Err(error) => return Err(error),
@@ -129,11 +147,6 @@ pub async fn around(
         {
             Some(error) => {
                 log_cause(error, id);
-    let method = request.method().clone();
-    if method == Method::HEAD {
-        // Answered as a GET is (RFC 9110 section 9.3.2); the server itself leaves the body away.
-        request.head_mut().method = Method::GET;
-    }
                 shape(error, id)
             }
             None => shape(&of_status(status), id),
@@ -226,6 +239,10 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
 }
 
 fn read_json<T: DeserializeOwned>(body: &Bytes) -> Result<T, Error> {
+    // An array would do for a structure, its members in their order.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(Error::InvalidRequest("the body is not a JSON object".to_owned()));
+    }
     serde_json::from_slice(body).map_err(|fault| {
         // The text of serde_json may quote what was sent, a code among it: only the place is told.
         Error::InvalidRequest(format!(
@@ -239,10 +256,6 @@ fn read_json<T: DeserializeOwned>(body: &Bytes) -> Result<T, Error> {
 /// Which peers speak for others.
 #[derive(Debug, Clone)]
 pub struct TrustedProxies(pub Arc<[IpNet]>);
-    // An array would do for a structure, its members in their order.
-    if !body.trim_ascii_start().starts_with(b"{") {
-        return Err(Error::InvalidRequest("the body is not a JSON object".to_owned()));
-    }
 
 /// The address of whoever is calling: the last one in `X-Forwarded-For` that no trusted proxy wrote for itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

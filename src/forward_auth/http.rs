@@ -34,6 +34,7 @@ pub fn routes(forward_auth: ForwardAuth, cookies: CookieForm) -> impl Fn(&mut Se
     ("rd" = Option<String>, Query, description = "where a browser is led back to after the sign-in")),
     responses((status = 200, description = "Remote-User, Remote-Name (percent-encoded UTF-8), Remote-Groups"),
         (status = 302, description = "a browser with `rd`, or X-Forwarded-Proto, -Host and -Uri: to the sign-in"),
+        (status = 400, description = "1101"),
         (status = 401, description = "1114; for a browser with X-Original-URL, the way to the sign-in is in Location"),
         (status = 403, description = "1115"), (status = 503, description = "1117")))]
 #[get("/auth/verify")]

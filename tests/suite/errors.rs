@@ -260,8 +260,6 @@ async fn every_row_of_the_error_table_comes_over_the_wire() {
 }
 
 #[tokio::test]
-async fn a_login_is_not_to_be_stored_by_anybody_on_its_way() {
-#[tokio::test]
 async fn only_a_token_that_was_presented_is_called_invalid() {
     let sso = Harness::start().await;
     for path in ["/v1/me", "/oauth2/userinfo", "/auth/verify"] {
@@ -303,6 +301,8 @@ async fn head_is_answered_as_get_is_without_the_body() {
     assert_eq!((refused.status, refused.header("allow")), (405, "GET, HEAD"));
 }
 
+#[tokio::test]
+async fn a_login_is_not_to_be_stored_by_anybody_on_its_way() {
     let sso = Harness::start().await;
     let entry = sso.log_in("manager01").await;
     assert_eq!((entry.status, entry.header("cache-control")), (200, "no-store"));

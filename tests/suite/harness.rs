@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use tokio::process::Child;
 use uuid::Uuid;
 
+use crate::document;
 use crate::elsewhere::{self, Elsewhere};
 use crate::process::{self, Output, Process};
 use crate::store::Store;
@@ -58,12 +59,17 @@ impl Answer {
     /// Sends a request; none when the connection breaks before its answer.
     async fn to(request: RequestBuilder) -> Option<Self> {
         let began = Instant::now();
+        let asked = request.try_clone().and_then(|request| request.build().ok());
         let response = request.send().await.ok()?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let bytes = response.bytes().await.ok()?;
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        if let Some(asked) = asked {
+            document::tells_of(&asked, status, &body);
+        }
         Some(Self {
             status,
-            body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+            body,
             took: began.elapsed(),
             headers,
         })
