@@ -1,6 +1,5 @@
 //! Whether this instance lives, and whether it can serve.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actix_web::web::{Data, ServiceConfig};
