@@ -63,9 +63,12 @@ pub enum Error {
     /// Outside the app's visible range, or not of this company.
     #[error("this person is outside the app's visible range, or not of this company")]
     NotInOrganisation,
-    /// The bearer token is missing, expired, revoked or not ours.
+    /// The bearer token is expired, revoked or not ours.
     #[error("{0}")]
     InvalidToken(&'static str),
+    /// No bearer token is there.
+    #[error("{0}")]
+    MissingToken(&'static str),
     /// A valid token that lacks the power or scope.
     #[error("this token does not carry the power or scope that is needed")]
     NotAllowed,
@@ -172,7 +175,7 @@ impl Error {
             Self::JsapiTicket(_) => (1111, "jsapi_ticket_failed", 502),
             Self::DingTalkUnavailable { .. } => (1112, "dingtalk_unavailable", 503),
             Self::NotInOrganisation => (1113, "not_in_organisation", 403),
-            Self::InvalidToken(_) => (1114, "invalid_token", 401),
+            Self::InvalidToken(_) | Self::MissingToken(_) => (1114, "invalid_token", 401),
             Self::NotAllowed => (1115, "not_allowed", 403),
             Self::NotFound => (1116, "not_found", 404),
             Self::Unavailable(_) => (1117, "temporarily_unavailable", 503),

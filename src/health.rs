@@ -31,14 +31,16 @@ pub fn routes(health: Health) -> impl Fn(&mut ServiceConfig) + Clone {
 }
 
 /// The process answers.
-#[utoipa::path(tag = "operations", responses((status = 200, description = "alive")))]
+#[utoipa::path(tag = "operations", responses((status = 200, body = BTreeMap<String, String>, description = "alive")))]
 #[get("/health/live")]
 pub(crate) async fn live() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "ok"}))
 }
 
 /// Database and cache answer too; says which does not.
-#[utoipa::path(tag = "operations", responses((status = 200, description = "ready"), (status = 503, description = "not ready")))]
+#[utoipa::path(tag = "operations",
+    responses((status = 200, body = BTreeMap<String, String>, description = "ready"),
+        (status = 503, body = BTreeMap<String, String>, description = "not ready")))]
 #[get("/health/ready")]
 pub(crate) async fn ready(health: Data<Health>) -> HttpResponse {
     let (database, cache) = tokio::join!(health.database.ping(), health.cache.ping());

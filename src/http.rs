@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
 use actix_web::http::header::{
     ALLOW, CACHE_CONTROL, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::{Bytes, BytesMut, Data};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError};
@@ -19,8 +19,8 @@ use futures_util::StreamExt as _;
 use futures_util::future::LocalBoxFuture;
 use ipnet::IpNet;
 use metrics::{Counter, Histogram};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
 use uuid::Uuid;
 
 use crate::error::{Error, OAuthError};
@@ -57,16 +57,30 @@ fn shape(error: &Error, id: Uuid) -> HttpResponse {
         Error::OAuth(OAuthError::InvalidClient, _) => {
             response.insert_header((WWW_AUTHENTICATE, "Basic realm=\"dingtalk-sso\""));
         }
-        // RFC 9110 section 15.5.2 wants a challenge, but no token was at fault.
+        // A challenge is always wanted (RFC 9110 section 15.5.2); where no token was at fault it names no error
+        // (RFC 6750 section 3.1).
         _ if row.status == 401 => _ = response.insert_header((WWW_AUTHENTICATE, "Bearer")),
         _ => {}
     }
-    response.json(json!({
-        "code": row.code,
-        "error": row.name,
-        "error_description": error.to_string(),
-        "request_id": id.to_string(),
-    }))
+    response.json(ErrorAnswer {
+        code: row.code,
+        error: row.name,
+        error_description: error.to_string(),
+        request_id: id,
+    })
+}
+
+/// What every failure is answered with.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct ErrorAnswer {
+    /// The number, as front ends know it.
+    code: u16,
+    /// The name, as in OAuth 2.0.
+    error: &'static str,
+    /// What is wrong, for people.
+    error_description: String,
+    /// The id under which the log has the cause.
+    request_id: Uuid,
 }
 
 /// Counts requests and their times, by route. Clones share one set of meters.
@@ -113,11 +127,16 @@ impl Meters {
 /// None: a failure becomes an answer here.
 pub async fn around(
     meters: Meters,
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let id = Uuid::new_v4();
     let started = Instant::now();
+    let method = request.method().clone();
+    if method == Method::HEAD {
+        // Answered as a GET is (RFC 9110 section 9.3.2); the server itself leaves the body away.
+        request.head_mut().method = Method::GET;
+    }
     let mut response = match next.call(request).await {
         Ok(response) => response.map_into_boxed_body(),
         Err(error) => return Err(error),
@@ -153,7 +172,7 @@ pub async fn around(
     meters.count(route, status, elapsed);
     tracing::info!(
         target: "request",
-        method = request.method().as_str(),
+        method = method.as_str(),
         path = request.path(),
         status,
         micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
@@ -236,6 +255,10 @@ async fn next_piece(payload: &mut Payload, before: usize) -> Result<Option<Bytes
 }
 
 fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
+    // An array would do for a structure, its members in their order.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(Error::InvalidRequest("the body is not a JSON object".to_owned()));
+    }
     serde_json::from_slice(body).map_err(|fault| {
         // The text of serde_json may quote what was sent, a code among it: only the place is told.
         Error::InvalidRequest(format!(

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use actix_web::web::Bytes;
-use utoipa::openapi::PathItem;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Content, PathItem, Ref, RefOr, Response};
 use utoipa::{Modify, OpenApi};
 
 use crate::error::Error;
+use crate::http::ErrorAnswer;
 use crate::{authorize, directory, events, exchange, forward_auth, health, jsapi, login, tokens};
 
 #[derive(OpenApi)]
@@ -46,7 +47,8 @@ use crate::{authorize, directory, events, exchange, forward_auth, health, jsapi,
         health::live,
         health::ready,
     ),
-    modifiers(&Bearer)
+    components(schemas(ErrorAnswer)),
+    modifiers(&Bearer, &Failures)
 )]
 struct Document;
 
@@ -62,6 +64,33 @@ impl Modify for Bearer {
             .components
             .get_or_insert_default()
             .add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
+
+/// Every failure has the one shape; and where a call may fail, it may fail in a way that nobody foresaw.
+struct Failures;
+
+impl Modify for Failures {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let items = document.paths.paths.values_mut();
+        for operation in items.flat_map(|item| [&mut item.get, &mut item.post]).flatten() {
+            let responses = &mut operation.responses.responses;
+            let is_failure = |status: &str| status >= "400";
+            if responses.keys().any(|status| is_failure(status)) {
+                responses
+                    .entry("500".to_owned())
+                    .or_insert_with(|| Response::new("1108").into());
+            }
+            for (status, response) in responses {
+                if let RefOr::T(response) = response
+                    && is_failure(status)
+                    && response.content.is_empty()
+                {
+                    let shape = Content::new(Some(Ref::from_schema_name("ErrorAnswer")));
+                    response.content.insert("application/json".to_owned(), shape.into());
+                }
+            }
+        }
     }
 }
 
@@ -102,7 +131,7 @@ impl Served {
     /// are only read.
     #[must_use]
     pub fn methods_of(&self, path: &str) -> &str {
-        self.0.methods.get(path).map_or("GET", String::as_str)
+        self.0.methods.get(path).map_or("GET, HEAD", String::as_str)
     }
 }
 
@@ -111,7 +140,7 @@ impl Written {
         let document = document();
         let methods = |item: &PathItem| {
             let methods = [
-                ("GET", &item.get),
+                ("GET, HEAD", &item.get),
                 ("POST", &item.post),
                 ("PUT", &item.put),
                 ("DELETE", &item.delete),

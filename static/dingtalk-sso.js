@@ -82,7 +82,7 @@
     if (token) headers.Authorization = 'Bearer ' + token;
     var abort = window.AbortController ? new AbortController() : null;
     var timer = setTimeout(function () { if (abort) abort.abort(); }, CALL_MS);
-    var answer = {};
+    var answer = null;
     try {
       var response = await fetch(base + path, {
         method: method, headers: headers, body: body && JSON.stringify(body), signal: abort ? abort.signal : undefined
@@ -94,11 +94,12 @@
     } finally {
       clearTimeout(timer);
     }
-    if (response.ok) return answer;
-    throw new DingTalkSSOError(answer.error || 'unreachable', answer.error_description || 'the sign-in service is away', {
-      code: answer.code || 0,
-      status: response.status,
-      requestId: answer.request_id || null,
+    if (response.ok && answer) return answer;
+    var told = answer || {};
+    throw new DingTalkSSOError(told.error || 'unreachable', told.error_description || 'the sign-in service is away', {
+      code: told.code || 0,
+      status: response.ok ? 0 : response.status,
+      requestId: told.request_id || null,
       retryAfter: Number(response.headers.get('Retry-After')) || 1
     });
   }
@@ -271,8 +272,11 @@
 
   async function logout() {
     var last = session;
-    keep(null);
     if (!last) return;
+    // By a token that is over nothing can be ended, while the session behind it may live on for weeks.
+    var renewed = now() >= last.localRefreshAt ? refresh() : null;
+    keep(null);
+    if (renewed) last = await renewed.catch(function () { return last; });
     try { await call('POST', '/v1/logout', null, last.token); } catch (error) {
       // It was over already.
       if (error.status !== 401) throw error;

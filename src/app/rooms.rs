@@ -55,6 +55,8 @@ impl Rooms {
                 .migrate_up(None)
                 .await
                 .context("the schema cannot be brought up to date")?;
+        } else {
+            database.expect_schema().await?;
         }
         let cache = Cache::open(&settings.cache, clock.clone()).await?;
         let sealer = Arc::new(Sealer::open(&settings.secrets, &settings.database)?);

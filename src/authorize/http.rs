@@ -47,7 +47,7 @@ pub fn routes(authorize: Authorize, cookies: CookieForm) -> impl Fn(&mut Service
     ("code_challenge_method" = Option<String>, Query, description = "`S256`"),
     ("prompt" = Option<String>, Query, description = "`none` or `login`"), ("max_age" = Option<i64>, Query)),
     responses((status = 302, description = "to the application with `code` or `error`, or to the sign-in"),
-        (status = 400, description = "1101: no such application or redirect URI")))]
+        (status = 400, description = "1101: no such application or redirect URI"), (status = 503, description = "1117")))]
 #[get("/oauth2/authorize")]
 pub(crate) async fn authorize_by_query(
     request: HttpRequest,
@@ -60,7 +60,8 @@ pub(crate) async fn authorize_by_query(
 
 /// The same by a form.
 #[utoipa::path(tag = "openid connect", request_body(content = String, content_type = "application/x-www-form-urlencoded"),
-    responses((status = 302, description = "as by a query"), (status = 400, description = "1101")))]
+    responses((status = 302, description = "as by a query"), (status = 400, description = "1101"),
+        (status = 503, description = "1117")))]
 #[post("/oauth2/authorize")]
 pub(crate) async fn authorize_by_form(
     request: HttpRequest,
@@ -86,7 +87,8 @@ async fn authorized(
 
 /// Signs a browser in and leads it to a page, as forward-auth does.
 #[utoipa::path(tag = "forward-auth", params(("rd" = String, Query, description = "the page to go to")),
-    responses((status = 302, description = "to the page, or to the sign-in"), (status = 403, description = "1109")))]
+    responses((status = 302, description = "to the page, or to the sign-in"), (status = 400, description = "1101"),
+        (status = 403, description = "1109"), (status = 503, description = "1117")))]
 #[get("/login")]
 pub(crate) async fn enter(
     request: HttpRequest,
@@ -138,7 +140,7 @@ fn is_inside_dingtalk(request: &HttpRequest) -> bool {
 
 /// The page that signs in inside DingTalk, without a click.
 #[utoipa::path(tag = "openid connect", params(("state" = String, Query)),
-    responses((status = 200, description = "a page"), (status = 400, description = "1101")))]
+    responses((status = 200, description = "a page"), (status = 400, description = "1101"), (status = 503, description = "1117")))]
 #[get("/login/dingtalk")]
 pub(crate) async fn inside_page(
     request: HttpRequest,
@@ -165,7 +167,7 @@ pub(crate) async fn inside_page(
 
 /// DingTalk's own sign-in page for a sign-in under way, where the page inside DingTalk cannot help.
 #[utoipa::path(tag = "openid connect", params(("state" = String, Query)),
-    responses((status = 302, description = "to DingTalk"), (status = 400, description = "1101")))]
+    responses((status = 302, description = "to DingTalk"), (status = 400, description = "1101"), (status = 503, description = "1117")))]
 #[get("/login/page")]
 pub(crate) async fn outside_page(
     request: HttpRequest,
@@ -204,7 +206,8 @@ pub(crate) struct InsideRequest {
 /// Redeems the auth code of the page inside DingTalk; answers where to go.
 #[utoipa::path(tag = "openid connect", request_body = InsideRequest,
     responses((status = 200, description = "`location`, and the cookie"), (status = 400, description = "1101"),
-        (status = 401, description = "1103"), (status = 403, description = "1105, 1113"), (status = 503, description = "1112, 1117")))]
+        (status = 401, description = "1103"), (status = 403, description = "1105, 1113"), (status = 429, description = "1110"),
+        (status = 500, description = "1106, 1107, 1108"), (status = 502, description = "1102, 1104"), (status = 503, description = "1112, 1117")))]
 #[post("/login/code")]
 pub(crate) async fn redeem_inside(
     request: HttpRequest,
@@ -238,7 +241,8 @@ pub(crate) async fn redeem_inside(
     params(("state" = String, Query), ("authCode" = Option<String>, Query), ("code" = Option<String>, Query),
         ("error" = Option<String>, Query)),
     responses((status = 302, description = "to where the browser wanted to go"), (status = 400, description = "1101"),
-        (status = 401, description = "1103"), (status = 403, description = "1105, 1113"), (status = 503, description = "1112, 1117")))]
+        (status = 401, description = "1103"), (status = 403, description = "1105, 1113"), (status = 429, description = "1110"),
+        (status = 500, description = "1106, 1107, 1108"), (status = 502, description = "1102, 1104"), (status = 503, description = "1112, 1117")))]
 #[get("/oauth2/callback")]
 pub(crate) async fn callback(
     request: HttpRequest,
@@ -276,7 +280,8 @@ pub(crate) async fn callback(
     params(("id_token_hint" = Option<String>, Query), ("client_id" = Option<String>, Query),
         ("post_logout_redirect_uri" = Option<String>, Query), ("state" = Option<String>, Query)),
     responses((status = 302, description = "signed out, to the application"), (status = 200, description = "signed out, or asks first"),
-        (status = 400, description = "1101")))]
+        (status = 204, description = "signed out, to whoever wants no page"), (status = 400, description = "1101"),
+        (status = 503, description = "1117")))]
 #[get("/oauth2/logout")]
 pub(crate) async fn log_out_by_query(
     request: HttpRequest,
@@ -290,7 +295,8 @@ pub(crate) async fn log_out_by_query(
 /// The same by a form; the page that asks first posts it too.
 #[utoipa::path(tag = "openid connect", request_body(content = String, content_type = "application/x-www-form-urlencoded"),
     responses((status = 302, description = "signed out, to the application"), (status = 200, description = "signed out, or asks first"),
-        (status = 400, description = "1101")))]
+        (status = 204, description = "signed out, to whoever wants no page"), (status = 400, description = "1101"),
+        (status = 503, description = "1117")))]
 #[post("/oauth2/logout")]
 pub(crate) async fn log_out_by_form(
     request: HttpRequest,

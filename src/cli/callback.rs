@@ -10,11 +10,10 @@ use serde_json::json;
 use url::Url;
 
 use super::output::{list, say};
-use super::{Failure, settings};
+use super::{Failure, database, settings};
 use crate::clock::Clock;
 use crate::config::app::DEFAULT_APP;
 use crate::config::{Purpose, Settings};
-use crate::database::Database;
 use crate::dingtalk::DingTalk;
 use crate::dingtalk::callback::Registration;
 use crate::events::event::{self, State};
@@ -44,9 +43,9 @@ enum Act {
     },
     /// Puts this service in the place of what is registered.
     Update(Address),
-    /// Takes the registration back: `DingTalk` posts nothing any more.
+    /// Takes the registration back: DingTalk posts nothing any more.
     Remove,
-    /// Feeds in what `DingTalk` could not deliver, and lists the events that could not be worked off.
+    /// Feeds in what DingTalk could not deliver, and lists the events that could not be worked off.
     Failed {
         /// Have those that were given up tried again.
         #[arg(long)]
@@ -112,7 +111,7 @@ impl Callback {
                 say("Nothing is registered any more.");
             }
             Act::Failed { retry, json } => {
-                let database = Database::open(&settings.database).await?;
+                let database = database(&settings).await?;
                 let inbox = Inbox::new(database.clone(), settings.dingtalk.corp_id.clone(), clock);
                 let fed_in = feed_in(&dingtalk, &inbox).await?;
                 let retried = if retry { inbox.retry_failed().await? } else { 0 };

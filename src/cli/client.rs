@@ -9,12 +9,11 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::output::{complain, list, say};
-use super::{Failure, settings};
+use super::{Failure, database, settings};
 use crate::clients::application::{Application, Registration};
 use crate::clients::{Clients, OVERLAP};
 use crate::clock::Clock;
 use crate::config::{Purpose, Settings};
-use crate::database::Database;
 use crate::tokens;
 
 /// Options of `client`.
@@ -64,7 +63,7 @@ enum Act {
 /// Options of `client add`.
 #[derive(Debug, Args)]
 struct Add {
-    /// `client_id`: 1 to 64 of a-z, A-Z, 0-9, -, _ and .
+    /// Its `client_id`: 1 to 64 of the characters a-z A-Z 0-9 . _ - and not a number.
     id: String,
     /// What people call it.
     #[arg(long)]
@@ -87,7 +86,7 @@ struct Add {
     /// Where it is told that somebody was signed out.
     #[arg(long, value_name = "URI")]
     backchannel_logout_uri: Option<String>,
-    /// What signs its ID tokens: RS256, ES256 or `EdDSA`.
+    /// What signs its ID tokens: RS256, ES256 or EdDSA.
     #[arg(long, value_name = "ALGORITHM")]
     id_token_alg: Option<String>,
     /// Only employees with one of these roles may use it.
@@ -104,11 +103,9 @@ struct Add {
 impl Client {
     pub(super) async fn run(self, config: Option<&Path>) -> Result<(), Failure> {
         let settings = settings(config, Purpose::Maintain)?;
-        let database = Database::open(&settings.database).await?;
+        let database = database(&settings).await?;
         let corp_id = settings.dingtalk.corp_id.clone();
-        let clients = Clients::open(database.clone(), corp_id, Clock::default())
-            .await
-            .context("the clients cannot be read; is the schema up to date (`migrate up`)?")?;
+        let clients = Clients::open(database.clone(), corp_id, Clock::default()).await?;
         match self.act {
             Act::Add(add) => add.run(&settings, &clients).await?,
             Act::List { json } => {
@@ -144,10 +141,8 @@ impl Client {
                 keep_former_s,
                 json,
             } => {
-                let secret = clients
-                    .rotate_secret(&id, TimeDelta::seconds(keep_former_s))
-                    .await
-                    .with_context(|| format!("client {id}"))?;
+                known(&clients, &id)?;
+                let secret = clients.rotate_secret(&id, TimeDelta::seconds(keep_former_s)).await?;
                 if json {
                     say(serde_json::to_string_pretty(
                         &json!({"clientId": id, "clientSecret": secret.expose_secret()}),

@@ -2,15 +2,14 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::output::say;
-use super::{Failure, settings};
+use super::{Failure, database, settings};
 use crate::clock::Clock;
 use crate::config::{Purpose, Settings};
-use crate::database::Database;
 use crate::dingtalk::DingTalk;
 use crate::directory::Directory;
 use crate::error::Error;
@@ -26,7 +25,7 @@ pub(super) struct Employee {
 enum Act {
     /// Who it is, where they stand, and what they may do.
     Show {
-        /// `DingTalk`'s userid.
+        /// DingTalk's userid.
         userid: String,
         /// For machines.
         #[arg(long)]
@@ -34,17 +33,17 @@ enum Act {
     },
     /// Locks them out; their tokens end everywhere within two seconds.
     Disable {
-        /// `DingTalk`'s userid.
+        /// DingTalk's userid.
         userid: String,
     },
     /// Lets them in again.
     Enable {
-        /// `DingTalk`'s userid.
+        /// DingTalk's userid.
         userid: String,
     },
     /// Ends every session of theirs.
     SignOut {
-        /// `DingTalk`'s userid.
+        /// DingTalk's userid.
         userid: String,
     },
 }
@@ -58,7 +57,7 @@ impl Employee {
                     .employee(&userid)
                     .await
                     .and_then(|found| found.ok_or(Error::NotFound));
-                let employee = employee.with_context(|| unknown(&userid))?;
+                let employee = employee.map_err(|cause| or_unknown(cause, &userid))?;
                 let departments: Vec<_> = employee
                     .memberships
                     .iter()
@@ -89,7 +88,7 @@ impl Employee {
                     .standing
                     .set_disabled(&userid, true)
                     .await
-                    .with_context(|| unknown(&userid))?;
+                    .map_err(|cause| or_unknown(cause, &userid))?;
                 say(format!(
                     "{userid} is disabled; {ended} session(s) end within two seconds."
                 ));
@@ -99,7 +98,7 @@ impl Employee {
                     .standing
                     .set_disabled(&userid, false)
                     .await
-                    .with_context(|| unknown(&userid))?;
+                    .map_err(|cause| or_unknown(cause, &userid))?;
                 say(format!("{userid} may sign in again."));
             }
             Act::SignOut { userid } => {
@@ -107,7 +106,7 @@ impl Employee {
                     .standing
                     .sign_out(&userid)
                     .await
-                    .with_context(|| unknown(&userid))?;
+                    .map_err(|cause| or_unknown(cause, &userid))?;
                 say(format!("{ended} session(s) of {userid} end within two seconds."));
             }
         }
@@ -118,12 +117,15 @@ impl Employee {
 /// The directory for a command.
 pub(super) async fn directory(settings: &Settings) -> anyhow::Result<Directory> {
     let clock = Clock::default();
-    let database = Database::open(&settings.database).await?;
+    let database = database(settings).await?;
     let dingtalk = DingTalk::new(&settings.dingtalk, &settings.apps, None, clock.clone())?;
     Directory::open(settings, database, dingtalk, clock).await
 }
 
-/// What to say of a userid that does not go.
-pub(super) fn unknown(userid: &str) -> String {
-    format!("employee {userid}: known here after a sync or the first sign-in")
+/// Says of whom nothing is known.
+pub(super) fn or_unknown(cause: Error, userid: &str) -> anyhow::Error {
+    match cause {
+        Error::NotFound => anyhow!("there is no employee {userid} here: known is whoever was synced or has signed in"),
+        cause => cause.into(),
+    }
 }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 
 use super::output::{list, say};
-use super::{Failure, settings};
+use super::{Failure, database, settings};
 use crate::clock::Clock;
 use crate::config::Purpose;
 use crate::config::tokens::Algorithm;
-use crate::database::Database;
+use crate::error::Error;
 use crate::tokens::keys::{self, KeyState};
 use crate::tokens::seal::Sealer;
 
@@ -31,7 +31,7 @@ enum Act {
     },
     /// Publishes the next key, which signs ten minutes later; the present one stays until its tokens have ended.
     Rotate {
-        /// Of this algorithm alone: ES256, `EdDSA` or RS256. Else: of all that are in use.
+        /// Of this algorithm alone: ES256, EdDSA or RS256. Else: of all that are in use.
         #[arg(long)]
         algorithm: Option<String>,
     },
@@ -40,7 +40,7 @@ enum Act {
 impl Key {
     pub(super) async fn run(self, config: Option<&Path>) -> Result<(), Failure> {
         let settings = settings(config, Purpose::Keys)?;
-        let database = Database::open(&settings.database).await?;
+        let database = database(&settings).await?;
         let now = Clock::default().now();
         match self.act {
             Act::List { json } => {
@@ -62,7 +62,7 @@ impl Key {
                 let wanted = match &algorithm {
                     None => keys::algorithms_in_use(&database).await?,
                     Some(name) => vec![Algorithm::named(name).ok_or_else(|| {
-                        anyhow::anyhow!("{name} is no algorithm of ours: ES256, EdDSA and RS256 are")
+                        Error::InvalidRequest(format!("{name} is no algorithm of ours: ES256, EdDSA and RS256 are"))
                     })?],
                 };
                 if wanted.is_empty() {

@@ -65,8 +65,8 @@ impl Migrate {
                 say("The schema is up to date.");
             }
             Step::Down { steps } => {
-                database.migrate_down(steps).await?;
-                say(format!("{steps} taken back."));
+                let taken = database.migrate_down(steps).await?;
+                say(format!("{taken} taken back."));
             }
         }
         database.close().await;

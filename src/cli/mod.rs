@@ -20,10 +20,12 @@ use clap::{Parser, Subcommand};
 
 use crate::config::fault::Faults;
 use crate::config::{Purpose, Settings};
+use crate::database::Database;
+use crate::error::Error;
 use crate::openapi;
 use output::{complain, say};
 
-/// Single sign-on for a company's `DingTalk` micro-apps.
+/// Single sign-on for a company's DingTalk micro-apps.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Cli {
@@ -40,7 +42,7 @@ enum Command {
     Demo(demo::Demo),
     /// The real thing, from its settings.
     Serve(serve::Serve),
-    /// The simulated `DingTalk` alone, for other people's tests.
+    /// The simulated DingTalk alone, for other people's tests.
     Simulate(simulate::Simulate),
     /// The schema: what is applied, apply, take back.
     Migrate(migrate::Migrate),
@@ -48,7 +50,7 @@ enum Command {
     CheckConfig,
     /// Asks the real platform, database and cache what is wrong, and says what to do.
     Doctor(doctor::Doctor),
-    /// Brings the directory in line with `DingTalk`, or shows what earlier syncs did.
+    /// Brings the directory in line with DingTalk, or shows what earlier syncs did.
     Sync(sync::Sync),
     /// An employee: show, disable, enable, sign out.
     Employee(employee::Employee),
@@ -58,9 +60,9 @@ enum Command {
     Client(client::Client),
     /// The keys that sign our tokens.
     Key(key::Key),
-    /// Where `DingTalk` posts events to, by its old registration API, and what it could not deliver.
+    /// Where DingTalk posts events to, by its old registration API, and what it could not deliver.
     Callback(callback::Callback),
-    /// Prints the `OpenAPI` document.
+    /// Prints the OpenAPI document.
     Openapi,
 }
 
@@ -105,9 +107,20 @@ pub async fn run() -> ExitCode {
         }
         Err(Failure::Failed(cause)) => {
             complain(format!("failed: {cause:#}"));
-            ExitCode::FAILURE
+            match cause.downcast_ref() {
+                // What was asked for cannot be, however things stand.
+                Some(Error::InvalidRequest(_)) => ExitCode::from(2),
+                _ => ExitCode::FAILURE,
+            }
         }
     }
+}
+
+/// The database for a command, with the schema that this program needs.
+async fn database(settings: &Settings) -> anyhow::Result<Database> {
+    let database = Database::open(&settings.database).await?;
+    database.expect_schema().await?;
+    Ok(database)
 }
 
 fn settings(file: Option<&Path>, purpose: Purpose) -> Result<Settings, Failure> {

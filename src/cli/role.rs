@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::employee::{directory, unknown};
+use super::employee::{directory, or_unknown};
 use super::output::{list, say};
 use super::{Failure, settings};
 use crate::config::Purpose;
@@ -35,14 +35,14 @@ enum Act {
     },
     /// Gives a role to an employee; their next token has it.
     Grant {
-        /// `DingTalk`'s userid.
+        /// DingTalk's userid.
         userid: String,
         /// The role.
         name: String,
     },
     /// Takes it back.
     Revoke {
-        /// `DingTalk`'s userid.
+        /// DingTalk's userid.
         userid: String,
         /// The role.
         name: String,
@@ -79,8 +79,13 @@ impl Role {
                 say(format!("{name} allows: {}", power.join(" ")));
             }
             Act::Grant { userid, name } => {
+                if !directory.roles.exists(&name).await? {
+                    return Err(
+                        anyhow!("there is no role {name}; `role list` shows them, `role set` makes one").into(),
+                    );
+                }
                 let changed = directory.roles.grant(&userid, &name, true).await;
-                let changed = changed.with_context(|| format!("{}; role {name}: see `role list`", unknown(&userid)))?;
+                let changed = changed.map_err(|cause| or_unknown(cause, &userid))?;
                 say(if changed { "Granted." } else { "Granted already." });
             }
             Act::Revoke { userid, name } => {
@@ -88,7 +93,7 @@ impl Role {
                     .roles
                     .grant(&userid, &name, false)
                     .await
-                    .with_context(|| unknown(&userid))?;
+                    .map_err(|cause| or_unknown(cause, &userid))?;
                 say(if changed { "Taken back." } else { "Was not granted." });
             }
         }

@@ -20,16 +20,16 @@ pub(super) struct Simulate {
     /// How many people the company has.
     #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=200_000))]
     people: u32,
-    /// The company's `CorpId`; without it that of the demo, as with the credentials of the app.
+    /// The company's CorpId; without it that of the demo, as with the credentials of the app.
     #[arg(long, value_name = "ID")]
     corp_id: Option<String>,
     /// AppKey of the micro-app, its client id for the browser login too.
     #[arg(long, value_name = "KEY")]
     app_key: Option<String>,
-    /// `AppSecret` of the micro-app.
+    /// AppSecret of the micro-app.
     #[arg(long, value_name = "SECRET")]
     app_secret: Option<String>,
-    /// `AgentId` of the micro-app.
+    /// AgentId of the micro-app.
     #[arg(long, value_name = "ID")]
     agent_id: Option<String>,
     /// A callback address of the browser login, or an origin for all addresses there; may be given several times.

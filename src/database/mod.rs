@@ -165,14 +165,32 @@ impl Database {
         Ok(())
     }
 
-    /// Takes back the last `steps` migrations.
+    /// Takes back the last `steps` migrations; answers how many there were.
     ///
     /// # Errors
     /// As for [`Self::migrate_up`].
-    pub async fn migrate_down(&self, steps: u32) -> Result<(), DbErr> {
+    pub async fn migrate_down(&self, steps: u32) -> Result<usize, DbErr> {
         let transaction = self.lock_schema().await?;
+        let before = Migrator::get_applied_migrations(&transaction).await?.len();
         Migrator::down(&transaction, Some(steps)).await?;
-        self.unlock_schema(transaction).await
+        let after = Migrator::get_applied_migrations(&transaction).await?.len();
+        self.unlock_schema(transaction).await?;
+        Ok(before - after)
+    }
+
+    /// Makes sure that no migration of this program is pending.
+    ///
+    /// # Errors
+    /// When one is, in words that say what to do.
+    pub async fn expect_schema(&self) -> anyhow::Result<()> {
+        // A newer program's schema is not told step by step; it goes on serving this one while instances are replaced.
+        let steps = self.migrations().await.unwrap_or_default();
+        let pending = steps.iter().filter(|(_, applied)| !applied).count();
+        anyhow::ensure!(
+            pending == 0,
+            "the schema lacks {pending} of its steps: run `dingtalk-sso migrate up`"
+        );
+        Ok(())
     }
 
     /// Every migration by name, and whether it is applied. Changes nothing.

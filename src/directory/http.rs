@@ -159,7 +159,8 @@ impl StaffAnswer {
 /// The company's departments, page by page.
 #[utoipa::path(tag = "directory", security(("bearer" = [])), params(DepartmentsQuery),
     responses((status = 200, body = DepartmentsAnswer), (status = 304, description = "as the ETag says"),
-        (status = 401, description = "1114"), (status = 403, description = "1115")))]
+        (status = 400, description = "1101"), (status = 401, description = "1114"), (status = 403, description = "1115"),
+        (status = 503, description = "1117")))]
 #[get("/v1/departments")]
 pub(crate) async fn list_departments(
     request: HttpRequest,
@@ -189,7 +190,8 @@ pub(crate) async fn list_departments(
 /// One department.
 #[utoipa::path(tag = "directory", security(("bearer" = [])), params(("id" = i64, Path, description = "DingTalk's id")),
     responses((status = 200, body = DepartmentAnswer), (status = 304, description = "as the ETag says"),
-        (status = 401, description = "1114"), (status = 403, description = "1115"), (status = 404, description = "1116")))]
+        (status = 401, description = "1114"), (status = 403, description = "1115"), (status = 404, description = "1116"),
+        (status = 503, description = "1117")))]
 #[get("/v1/departments/{id}")]
 pub(crate) async fn show_department(
     request: HttpRequest,
@@ -205,7 +207,8 @@ pub(crate) async fn show_department(
 /// Employees of the company, page by page; who has left is not among them.
 #[utoipa::path(tag = "directory", security(("bearer" = [])), params(EmployeesQuery),
     responses((status = 200, body = EmployeesAnswer), (status = 304, description = "as the ETag says"),
-        (status = 400, description = "1101"), (status = 401, description = "1114"), (status = 403, description = "1115")))]
+        (status = 400, description = "1101"), (status = 401, description = "1114"), (status = 403, description = "1115"),
+        (status = 503, description = "1117")))]
 #[get("/v1/employees")]
 pub(crate) async fn list_employees(
     request: HttpRequest,
@@ -245,7 +248,8 @@ pub(crate) async fn list_employees(
 /// One employee; who has left is not found.
 #[utoipa::path(tag = "directory", security(("bearer" = [])), params(("userId" = String, Path, description = "DingTalk's userid")),
     responses((status = 200, body = StaffAnswer), (status = 304, description = "as the ETag says"),
-        (status = 401, description = "1114"), (status = 403, description = "1115"), (status = 404, description = "1116")))]
+        (status = 401, description = "1114"), (status = 403, description = "1115"), (status = 404, description = "1116"),
+        (status = 503, description = "1117")))]
 #[get("/v1/employees/{userId}")]
 pub(crate) async fn show_employee(
     request: HttpRequest,

@@ -26,6 +26,14 @@ impl Roles {
         Ok(rows.into_iter().map(Role::from).collect())
     }
 
+    /// Whether there is a role of this name; `admin` is always there.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is away.
+    pub async fn exists(&self, name: &str) -> Result<bool, Error> {
+        Ok(name == ADMIN || self.all().await?.iter().any(|role| role.name == name))
+    }
+
     /// Says what a role allows.
     ///
     /// # Errors
@@ -56,7 +64,7 @@ impl Roles {
     /// [`Error::NotFound`] for an unknown employee or role, [`Error::Unavailable`].
     pub async fn grant(&self, userid: &str, name: &str, granted: bool) -> Result<bool, Error> {
         let employee = self.0.find(userid).await?.ok_or(Error::NotFound)?;
-        if granted && name != ADMIN && !self.all().await?.iter().any(|role| role.name == name) {
+        if granted && !self.exists(name).await? {
             return Err(Error::NotFound);
         }
         let grant = role_grant::Model {

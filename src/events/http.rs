@@ -70,6 +70,7 @@ impl From<Sealed> for SealedAnswer {
     responses(
         (status = 200, body = SealedAnswer, description = "stored"),
         (status = 400, description = "1101, whatever is wrong with the envelope"),
+        (status = 404, description = "1116: callbacks are not how events come"),
         (status = 503, description = "1117: not stored; to be sent again"),
     )
 )]

@@ -82,7 +82,8 @@ pub(crate) async fn token(request: HttpRequest, body: Bytes, exchange: Data<Exch
 
 /// Who the bearer is (OpenID Connect Core section 5.3).
 #[utoipa::path(tag = "openid connect", security(("bearer" = [])),
-    responses((status = 200, description = "claims by scope"), (status = 401, description = "1114"), (status = 403, description = "1115")))]
+    responses((status = 200, description = "claims by scope"), (status = 401, description = "1114"),
+        (status = 403, description = "1105, 1115"), (status = 503, description = "1117")))]
 #[get("/oauth2/userinfo")]
 pub(crate) async fn userinfo_by_get(exchange: Data<Exchange>, bearer: Bearer) -> Result<HttpResponse, Error> {
     userinfo(&exchange, &bearer).await
@@ -90,7 +91,8 @@ pub(crate) async fn userinfo_by_get(exchange: Data<Exchange>, bearer: Bearer) ->
 
 /// The same by POST.
 #[utoipa::path(tag = "openid connect", security(("bearer" = [])),
-    responses((status = 200, description = "claims by scope"), (status = 401, description = "1114"), (status = 403, description = "1115")))]
+    responses((status = 200, description = "claims by scope"), (status = 401, description = "1114"),
+        (status = 403, description = "1105, 1115"), (status = 503, description = "1117")))]
 #[post("/oauth2/userinfo")]
 pub(crate) async fn userinfo_by_post(exchange: Data<Exchange>, bearer: Bearer) -> Result<HttpResponse, Error> {
     userinfo(&exchange, &bearer).await
@@ -106,7 +108,8 @@ async fn userinfo(exchange: &Exchange, Bearer(claims): &Bearer) -> Result<HttpRe
 /// Whether a token is good, and what it says (RFC 7662).
 #[utoipa::path(tag = "tokens",
     request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "token"),
-    responses((status = 200, description = "`active`, and the claims"), (status = 401, description = "1120"), (status = 503, description = "1117")))]
+    responses((status = 200, description = "`active`, and the claims"), (status = 400, description = "1101"),
+        (status = 401, description = "1120"), (status = 503, description = "1117")))]
 #[post("/oauth2/introspect")]
 pub(crate) async fn introspect(
     request: HttpRequest,
@@ -123,7 +126,8 @@ pub(crate) async fn introspect(
 /// Ends the session of a token (RFC 7009). A token that is not good is answered alike.
 #[utoipa::path(tag = "tokens",
     request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "token"),
-    responses((status = 200, description = "ended, or nothing to end"), (status = 401, description = "1120"), (status = 503, description = "1117")))]
+    responses((status = 200, description = "ended, or nothing to end"), (status = 400, description = "1101"),
+        (status = 401, description = "1120"), (status = 503, description = "1117")))]
 #[post("/oauth2/revoke")]
 pub(crate) async fn revoke(request: HttpRequest, body: Bytes, exchange: Data<Exchange>) -> Result<HttpResponse, Error> {
     let (form, client) = form(&request, &body, &exchange).await?;

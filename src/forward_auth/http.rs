@@ -34,6 +34,7 @@ pub fn routes(forward_auth: ForwardAuth, cookies: CookieForm) -> impl Fn(&mut Se
     ("rd" = Option<String>, Query, description = "where a browser is led back to after the sign-in")),
     responses((status = 200, description = "Remote-User, Remote-Name (percent-encoded UTF-8), Remote-Groups"),
         (status = 302, description = "a browser with `rd`, or X-Forwarded-Proto, -Host and -Uri: to the sign-in"),
+        (status = 400, description = "1101"),
         (status = 401, description = "1114; for a browser with X-Original-URL, the way to the sign-in is in Location"),
         (status = 403, description = "1115"), (status = 503, description = "1117")))]
 #[get("/auth/verify")]
@@ -45,7 +46,7 @@ pub(crate) async fn verify(
     let demand = Demand::read(request.query_string().as_bytes())?;
     let identity = match verdict(&request, &forward_auth, &cookies, &demand).await {
         Ok(identity) => identity,
-        Err(error @ (Error::InvalidToken(_) | Error::EmployeeDisabled)) => {
+        Err(error @ (Error::InvalidToken(_) | Error::MissingToken(_) | Error::EmployeeDisabled)) => {
             let page = is_browser(&request).then(|| Page::of(&request, &demand)).flatten();
             let to_sign_in = page.and_then(|page| to_sign_in(&forward_auth, page));
             return to_sign_in.ok_or_else(|| as_401(error));
@@ -73,7 +74,7 @@ async fn verdict(
     }
     match cookies.session(request, &forward_auth.tokens).await? {
         Some(session) => forward_auth.by_browser(&session, demand).await,
-        None => Err(Error::InvalidToken(
+        None => Err(Error::MissingToken(
             "neither a bearer token nor a browser that is signed in",
         )),
     }

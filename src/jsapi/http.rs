@@ -28,7 +28,8 @@ pub(crate) struct ConfigRequest {
 
 /// Signs a page of the app's origins for `dd.config`.
 #[utoipa::path(tag = "micro-apps", request_body = ConfigRequest,
-    responses((status = 200, body = SignedConfig), (status = 400, description = "1101"), (status = 403, description = "1109")))]
+    responses((status = 200, body = SignedConfig), (status = 400, description = "1101"), (status = 403, description = "1109"),
+        (status = 502, description = "1102, 1111"), (status = 503, description = "1112, 1117")))]
 #[post("/v1/jsapi/config")]
 pub(crate) async fn config(jsapi: Data<Jsapi>, Body(request): Body<ConfigRequest>) -> Result<HttpResponse, Error> {
     let app = request.app.as_deref().unwrap_or(DEFAULT_APP);

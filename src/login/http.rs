@@ -90,7 +90,7 @@ impl From<TokenPair> for TokenAnswer {
 #[utoipa::path(tag = "micro-apps", request_body = LoginRequest,
     responses((status = 200, body = LoginAnswer), (status = 400, description = "1101"), (status = 401, description = "1103"),
         (status = 403, description = "1105, 1109, 1113"), (status = 429, description = "1110"), (status = 502, description = "1102, 1104, 1111"),
-        (status = 503, description = "1112, 1117")))]
+        (status = 500, description = "1106, 1107, 1108"), (status = 503, description = "1112, 1117")))]
 #[post("/v1/login")]
 pub(crate) async fn log_in(
     request: HttpRequest,
@@ -138,7 +138,8 @@ pub(crate) async fn log_in(
 
 /// The employee of the bearer token.
 #[utoipa::path(tag = "micro-apps", security(("bearer" = [])),
-    responses((status = 200, body = EmployeeAnswer), (status = 401, description = "1114")))]
+    responses((status = 200, body = EmployeeAnswer), (status = 401, description = "1114"), (status = 403, description = "1105"),
+        (status = 503, description = "1117")))]
 #[get("/v1/me")]
 pub(crate) async fn me(login: Data<Login>, Bearer(claims): Bearer) -> Result<HttpResponse, Error> {
     let body = login.me(&claims).await?;
@@ -158,7 +159,8 @@ pub(crate) struct RefreshRequest {
 
 /// Exchanges a refresh token for a new pair.
 #[utoipa::path(tag = "micro-apps", request_body = RefreshRequest,
-    responses((status = 200, body = TokenAnswer), (status = 401, description = "1114"), (status = 403, description = "1105")))]
+    responses((status = 200, body = TokenAnswer), (status = 400, description = "1101"), (status = 401, description = "1114"),
+        (status = 403, description = "1105"), (status = 503, description = "1117")))]
 #[post("/v1/token/refresh")]
 pub(crate) async fn refresh(login: Data<Login>, Body(request): Body<RefreshRequest>) -> Result<HttpResponse, Error> {
     let pair = login.refresh(&request.refresh_token).await?;
@@ -169,7 +171,7 @@ pub(crate) async fn refresh(login: Data<Login>, Body(request): Body<RefreshReque
 
 /// Ends the session of the bearer token.
 #[utoipa::path(tag = "micro-apps", security(("bearer" = [])),
-    responses((status = 204, description = "ended"), (status = 401, description = "1114")))]
+    responses((status = 204, description = "ended"), (status = 401, description = "1114"), (status = 503, description = "1117")))]
 #[post("/v1/logout")]
 pub(crate) async fn log_out(login: Data<Login>, Bearer(claims): Bearer) -> Result<HttpResponse, Error> {
     login.log_out(&claims).await?;

@@ -25,7 +25,7 @@ impl FromRequest for Bearer {
 }
 
 fn bearer(request: &HttpRequest) -> Result<Arc<AccessClaims>, Error> {
-    const MISSING: Error = Error::InvalidToken("send the access token as: Authorization: Bearer <token>");
+    const MISSING: Error = Error::MissingToken("send the access token as: Authorization: Bearer <token>");
     let token = presented(request).ok_or(MISSING)?;
     let tokens = request.app_data::<Data<Tokens>>().ok_or(Error::NotFound)?;
     tokens.verify(token)

@@ -151,10 +151,12 @@ impl Upkeep {
     async fn sweep(&self) -> anyhow::Result<()> {
         let now = self.clock.now();
         let before = now - KEPT_FOR - TimeDelta::from_std(self.settings.access_ttl)?;
+        // As long as a session may live, its ID token may come back as a hint.
+        let longest = TimeDelta::from_std(self.settings.refresh_ttl.max(self.settings.browser_ttl))?;
         let sweeping = self.database.transact(async |transaction| {
             authorization_code::delete_ended(transaction, before).await?;
             session::delete_over(transaction, before).await?;
-            signing_key::delete_unpublished(transaction, now).await
+            signing_key::delete_unpublished(transaction, now - longest).await
         });
         sweeping.await?;
         Ok(())

@@ -9,7 +9,7 @@ use moka::sync::Cache as Known;
 
 use super::claims::{AccessClaims, IdTokenHint};
 use super::issuer::{ACCESS_TOKEN_TYPE, ID_TOKEN_TYPE};
-use super::key_pair;
+use super::key_pair::{self, KeyPair};
 use super::keys::Keys;
 use super::revocations::Revocations;
 use crate::clock::Clock;
@@ -96,7 +96,9 @@ impl Verifier {
             Some(claims) => claims,
             None if token.len() > MAX_TOKEN_BYTES => return Err(INVALID),
             None => {
-                let claims: Arc<AccessClaims> = Arc::new(self.read(token, ACCESS_TOKEN_TYPE).ok_or(INVALID)?);
+                let now = self.clock.now();
+                let claims = self.read(token, ACCESS_TOKEN_TYPE, |key| key.is_published(now));
+                let claims: Arc<AccessClaims> = Arc::new(claims.ok_or(INVALID)?);
                 self.known.insert(token.into(), Arc::clone(&claims));
                 claims
             }
@@ -117,19 +119,24 @@ impl Verifier {
         if token.len() > MAX_TOKEN_BYTES {
             return None;
         }
-        self.read(token, ID_TOKEN_TYPE)
+        // Whoever signs out may have signed in long ago, with a key that is published no more.
+        self.read(token, ID_TOKEN_TYPE, |_| true)
     }
 
-    fn read<T: serde::de::DeserializeOwned>(&self, token: &str, kind: &str) -> Option<T> {
+    fn read<T: serde::de::DeserializeOwned>(
+        &self,
+        token: &str,
+        kind: &str,
+        is_good: impl Fn(&KeyPair) -> bool,
+    ) -> Option<T> {
         let header = jsonwebtoken::decode_header(token).ok()?;
         if header.typ.as_deref() != Some(kind) {
             return None;
         }
         let pairs = self.keys.current();
-        let now = self.clock.now();
         let key = pairs
             .iter()
-            .find(|pair| Some(&pair.kid) == header.kid.as_ref() && pair.is_published(now))?;
+            .find(|pair| Some(&pair.kid) == header.kid.as_ref() && is_good(pair))?;
         let mut validation = Validation::new(key_pair::jose(key.algorithm));
         // The end is judged at every use, by our own clock; the audience by whoever asks for one.
         validation.validate_exp = false;

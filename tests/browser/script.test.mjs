@@ -136,7 +136,9 @@ test('while DingTalk is away a login is tried once more, with another code', asy
 });
 
 test('a login that stays without success is given up after the second code', async () => {
-  for (const [respond, error] of [[away, 'dingtalk_unavailable'], [(route) => route.abort(), 'unreachable']]) {
+  const portal = (route) => route.fulfill({ contentType: 'text/html', body: '<p>Please accept the terms of this network.</p>' });
+  const ends = [[away, 'dingtalk_unavailable'], [(route) => route.abort(), 'unreachable'], [portal, 'unreachable']];
+  for (const [respond, error] of ends) {
     const page = await open({ prepare: failFirst(9, respond) });
     assert.equal((await failure(page)).error, error);
     assert.equal(new Set(codesPosted(page)).size, 2);
@@ -167,6 +169,21 @@ test('a token is renewed before its end, once for all who wait', async () => {
   assert.deepEqual(answers, [200, 200, 200]);
   assert.equal(count(page, '/v1/token/refresh'), 1);
   assert.equal(count(page, '/v1/login'), 1);
+  await page.context().close();
+});
+
+test('a logout after the end of the token still ends the session', async () => {
+  const page = await open({ prepare: (one) => one.clock.install() });
+  const { token } = await page.evaluate(() => window.DingTalkSSO.login());
+  await page.clock.fastForward('01:01:00');
+  const bearers = [];
+  page.on('request', (request) => {
+    if (request.url() === `${url}/v1/logout`) bearers.push(request.headers().authorization);
+  });
+  await page.evaluate(() => window.DingTalkSSO.logout());
+  assert.deepEqual(page.posted.map((request) => request.path), ['/v1/login', '/v1/token/refresh', '/v1/logout']);
+  assert.notEqual(bearers[0], `Bearer ${token}`);
+  assert.equal(await page.evaluate(() => window.DingTalkSSO.session()), null);
   await page.context().close();
 });
 

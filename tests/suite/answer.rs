@@ -6,6 +6,8 @@ use reqwest::RequestBuilder;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
+use crate::document;
+
 /// An answer, and how long it took to come.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
@@ -19,12 +21,17 @@ impl Answer {
     /// Sends a request; none when the connection breaks before its answer.
     pub(crate) async fn to(request: RequestBuilder) -> Option<Self> {
         let began = Instant::now();
+        let asked = request.try_clone().and_then(|request| request.build().ok());
         let response = request.send().await.ok()?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let bytes = response.bytes().await.ok()?;
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        if let Some(asked) = asked {
+            document::tells_of(&asked, status, &body);
+        }
         Some(Self {
             status,
-            body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+            body,
             took: began.elapsed(),
             headers,
         })

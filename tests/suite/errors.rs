@@ -94,6 +94,7 @@ async fn bad_requests(seen: &mut Vec<Seen>) {
             "unknown app",
             login(json!({"authCode": "code", "url": PAGE, "app": "none"}).to_string()),
         ),
+        ("an array", login(json!(["code", PAGE, null]).to_string())),
         ("oversized body", login(" ".repeat(70_000))),
         ("wrong method", sso.request(Method::GET, "/v1/login")),
         (
@@ -234,6 +235,7 @@ async fn every_row_of_the_error_table_comes_over_the_wire() {
     1101 invalid_request 400 | malformed authCode | authCode: an auth code must be 1 to 128 characters, none of them blank or a control character
     1101 invalid_request 400 | malformed url | url: it is not an http or https URL with a host
     1101 invalid_request 400 | unknown app | app: no micro-app of this name is configured
+    1101 invalid_request 400 | an array | the body is not a JSON object
     1101 invalid_request 400 | oversized body | the body is larger than 65536 bytes
     1101 invalid_request 405 | wrong method | this path answers to POST alone
     1102 dingtalk_access_token_failed 502 | our address is not allowed | DingTalk does not give this service an access token; its administrator finds the reason in the log
@@ -256,6 +258,48 @@ async fn every_row_of_the_error_table_comes_over_the_wire() {
     1116 not_found 404 | unknown file | nothing is here
     1117 temporarily_unavailable 503 (after 1 s) | the database does not come to it | a part of this service is away for the moment; try again
     ");
+}
+
+#[tokio::test]
+async fn only_a_token_that_was_presented_is_called_invalid() {
+    let sso = Harness::start().await;
+    for path in ["/v1/me", "/oauth2/userinfo", "/auth/verify"] {
+        let without = sso.send(sso.request(Method::GET, path)).await;
+        assert_eq!((without.status, without.code()), (401, 1114), "{path}");
+        assert_eq!(without.header("www-authenticate"), "Bearer", "{path}");
+        let wrong = sso.get(path, "x.y.z").await;
+        assert_eq!((wrong.status, wrong.code()), (401, 1114), "{path}");
+        assert_eq!(
+            wrong.header("www-authenticate"),
+            "Bearer error=\"invalid_token\"",
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn head_is_answered_as_get_is_without_the_body() {
+    let sso = Harness::start().await;
+    for path in [
+        "/health/live",
+        "/oauth2/jwks",
+        "/static/dingtalk-sso.js",
+        "/docs/",
+        "/v1/me",
+        "/v2",
+    ] {
+        let shown = sso.send(sso.request(Method::GET, path)).await;
+        let told = sso.send(sso.request(Method::HEAD, path)).await;
+        assert_eq!(told.status, shown.status, "{path}");
+        for header in ["content-type", "content-length", "etag", "www-authenticate"] {
+            assert_eq!(told.header(header), shown.header(header), "{path}");
+        }
+        assert!(told.body.is_null(), "{path}");
+    }
+    let refused = sso.send(sso.request(Method::HEAD, "/v1/login")).await;
+    assert_eq!((refused.status, refused.header("allow")), (405, "POST"));
+    let refused = sso.send(sso.request(Method::POST, "/health/live")).await;
+    assert_eq!((refused.status, refused.header("allow")), (405, "GET, HEAD"));
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ mod crash;
 mod demo;
 mod directory;
 mod doctor;
+mod document;
 mod elsewhere;
 mod errors;
 mod events;

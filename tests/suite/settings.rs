@@ -121,6 +121,76 @@ async fn a_wrong_command_ends_with_2_and_a_failed_one_with_1() {
     assert!(failed.stderr.contains("nobody"), "{failed:?}");
 }
 
+#[rstest]
+#[case::no_id(&["client", "add", "a/b"])]
+#[case::no_grant(&["client", "add", "app", "--grant", "password"])]
+#[case::no_redirect_uri(&["client", "add", "app", "--redirect-uri", "somewhere"])]
+#[case::no_algorithm(&["key", "rotate", "--algorithm", "RS512"])]
+#[case::no_role(&["role", "set", "two words"])]
+#[tokio::test]
+async fn what_cannot_be_asked_for_ends_with_2(#[case] arguments: &[&str]) {
+    let output = Harness::start().await.output(arguments).await;
+    assert_eq!((output.exit, &*output.stdout), (Some(2), ""), "{output:?}");
+    assert!(output.stderr.starts_with("failed: "), "{output:?}");
+}
+
+#[tokio::test]
+async fn a_command_says_which_of_its_names_is_unknown() {
+    let sso = Harness::start().await;
+    sso.log_in("manager01").await;
+    sso.command(&["role", "set", "reporter"]).await;
+    let nobody = "failed: there is no employee nobody here: known is whoever was synced or has signed in\n";
+    let no_role = "failed: there is no role writer; `role list` shows them, `role set` makes one\n";
+    let no_client = "failed: there is no client none; `client list` shows them\n";
+    for (arguments, said) in [
+        (&["employee", "disable", "nobody"][..], nobody),
+        (&["role", "grant", "nobody", "reporter"], nobody),
+        (&["role", "revoke", "nobody", "reporter"], nobody),
+        (&["role", "grant", "manager01", "writer"], no_role),
+        (&["client", "rotate-secret", "none"], no_client),
+        (&["client", "remove", "none"], no_client),
+    ] {
+        assert_eq!(sso.refused(arguments).await, said, "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn without_its_schema_nothing_works_and_every_command_says_what_to_do() {
+    let sso = Harness::prepared(&[]).await;
+    for arguments in [
+        &["serve", "--no-migrate"][..],
+        &["employee", "show", "manager01"],
+        &["role", "list"],
+        &["client", "list"],
+        &["key", "list"],
+    ] {
+        let said = sso.refused(arguments).await;
+        assert!(said.contains("run `dingtalk-sso migrate up`"), "{arguments:?}: {said}");
+    }
+    sso.command(&["migrate", "up"]).await;
+    assert_eq!(sso.command(&["key", "list", "--json"]).await, "[]\n");
+    let steps = sso.command(&["migrate", "status"]).await.matches(" applied ").count();
+    let taken = sso.command(&["migrate", "down", "--steps", "1000"]).await;
+    assert_eq!(taken, format!("{steps} taken back.\n"));
+    assert_eq!(sso.command(&["migrate", "down"]).await, "0 taken back.\n");
+}
+
+#[tokio::test]
+async fn help_is_written_for_a_terminal() {
+    for command in ["", "simulate", "callback", "client add", "key rotate", "employee show"] {
+        let arguments: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
+        let output = run(&arguments, &[]).await;
+        assert_eq!(output.exit, Some(0), "{output:?}");
+        for name in ["DingTalk", "OpenAPI", "AppSecret", "EdDSA"] {
+            assert!(
+                !output.stdout.contains(&format!("`{name}`")),
+                "{command}: {}",
+                output.stdout
+            );
+        }
+    }
+}
+
 /// Files and pages, which are no part of the API.
 const BESIDE_THE_API: [(&str, &str); 4] = [
     ("get", "/"),

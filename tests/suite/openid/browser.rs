@@ -7,6 +7,7 @@ use reqwest::{Method, RequestBuilder, redirect};
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::document;
 use crate::harness::Harness;
 
 /// Where the service is for a browser.
@@ -99,6 +100,7 @@ impl Browser {
             request = request.header(COOKIE, jar.join("; "));
         }
         let request = request.build().expect("a request");
+        let asked = request.try_clone().expect("a body in memory");
         let response = self.client.execute(request).await.expect("an answer");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         for cookie in headers.get_all(SET_COOKIE) {
@@ -114,12 +116,14 @@ impl Browser {
                 self.cookies.insert(name.to_owned(), value.to_owned());
             }
         }
+        let text = response.text().await.expect("a body");
+        document::tells_of(&asked, status, &serde_json::from_str(&text).unwrap_or(Value::Null));
         let base = Url::parse(SSO).expect("a URL");
         let location = headers.get(LOCATION).and_then(|location| location.to_str().ok());
         Page {
             status,
             location: location.map(|location| base.join(location).expect("a location")),
-            text: response.text().await.expect("a body"),
+            text,
             headers,
         }
     }

@@ -16,7 +16,7 @@ async fn kids(sso: &Harness) -> Vec<String> {
 }
 
 /// Waits until an instance has looked after its keys; it does so twice a minute of its clock.
-async fn kids_are(sso: &Harness, expected: usize) -> Vec<String> {
+pub(super) async fn kids_are(sso: &Harness, expected: usize) -> Vec<String> {
     let began = Instant::now();
     loop {
         let kids = kids(sso).await;

@@ -4,6 +4,7 @@ use reqwest::Method;
 
 use super::application::Application;
 use super::browser::{Browser, SESSION, parameter};
+use super::keys;
 use crate::harness::Harness;
 
 const BYE: &str = "https%3A%2F%2Fapp.example%2Fbye";
@@ -45,6 +46,24 @@ async fn with_a_hint_nobody_is_asked_and_every_application_is_left() {
             "invalid_grant"
         );
     }
+}
+
+#[tokio::test]
+async fn a_hint_outlives_the_publication_of_its_key() {
+    let sso = Harness::start().await;
+    let app = application(&sso).await;
+    let mut browser = Browser::outside();
+    let hint = app.tokens(&sso, &mut browser, "manager01").await.text("id_token");
+    sso.command(&["key", "rotate"]).await;
+    sso.advance_s(30);
+    keys::kids_are(&sso, 4).await;
+    // Ten minutes until the next one signs, then the life of a token with a margin; then what is over is swept.
+    sso.advance_s(3 * 3600);
+    keys::kids_are(&sso, 2).await;
+    let path = format!("/oauth2/logout?id_token_hint={hint}&post_logout_redirect_uri={BYE}");
+    let page = browser.get(&sso, &path).await;
+    assert_eq!(page.sent_to().as_str(), "https://app.example/bye");
+    assert!(is_signed_out(&sso, &app, &mut browser).await);
 }
 
 #[tokio::test]
