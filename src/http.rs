@@ -243,23 +243,62 @@ impl FromRequest for ClientAddress {
     type Future = std::future::Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let peer = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip());
+        let peer = request
+            .peer_addr()
+            .map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip().to_canonical());
         let trusted = request.app_data::<Data<TrustedProxies>>();
         let trusts = |address: &IpAddr| trusted.is_some_and(|nets| nets.0.iter().any(|net| net.contains(address)));
         let mut address = peer;
-        if trusts(&peer)
-            && let Some(forwarded) = request
-                .headers()
-                .get("x-forwarded-for")
-                .and_then(|value| value.to_str().ok())
-        {
-            for hop in forwarded.rsplit(',').map_while(|hop| hop.trim().parse::<IpAddr>().ok()) {
-                address = hop;
-                if !trusts(&hop) {
+        if trusts(&peer) {
+            // Several lines are one list (RFC 9110 section 5.3): there are proxies that write theirs below the caller's.
+            let lines: Vec<&HeaderValue> = request.headers().get_all("x-forwarded-for").collect();
+            let hops = lines
+                .iter()
+                .rev()
+                .flat_map(|line| line.to_str().unwrap_or_default().rsplit(','))
+                .map_while(|hop| hop.trim().parse::<IpAddr>().ok());
+            for hop in hops {
+                address = hop.to_canonical();
+                if !trusts(&address) {
                     break;
                 }
             }
         }
         std::future::ready(Ok(Self(address)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::FromRequest as _;
+    use actix_web::dev::Payload;
+    use actix_web::test::TestRequest;
+    use actix_web::web::Data;
+    use rstest::rstest;
+
+    use super::{ClientAddress, TrustedProxies};
+
+    #[rstest]
+    #[case::a_stranger_says_nothing("192.0.2.9", &["203.0.113.1"], "192.0.2.9")]
+    #[case::a_proxy_says_who_it_is("10.0.0.1", &["203.0.113.1"], "203.0.113.1")]
+    #[case::what_the_caller_wrote_stays_behind("10.0.0.1", &["198.51.100.7, 203.0.113.1, 10.0.0.2"], "203.0.113.1")]
+    #[case::also_in_a_line_of_its_own("10.0.0.1", &["198.51.100.7", "203.0.113.1"], "203.0.113.1")]
+    #[case::nonsense_ends_the_list("10.0.0.1", &["198.51.100.7", "unknown, 10.0.0.2"], "10.0.0.2")]
+    #[case::a_listener_of_both_families("::ffff:10.0.0.1", &["::ffff:203.0.113.1"], "203.0.113.1")]
+    #[tokio::test]
+    async fn the_caller_is_whom_the_last_trusted_proxy_saw(
+        #[case] peer: &str,
+        #[case] forwarded: &[&str],
+        #[case] caller: &str,
+    ) {
+        let trusted = TrustedProxies(vec!["10.0.0.0/8".parse().unwrap()].into());
+        let mut request = TestRequest::default()
+            .peer_addr((peer.parse::<std::net::IpAddr>().unwrap(), 1).into())
+            .app_data(Data::new(trusted));
+        for line in forwarded {
+            request = request.append_header(("x-forwarded-for", *line));
+        }
+        let found = ClientAddress::from_request(&request.to_http_request(), &mut Payload::None).await;
+        assert_eq!(found.unwrap().0.to_string(), caller);
     }
 }
