@@ -215,7 +215,7 @@ pub(crate) async fn redeem_inside(
 ) -> Result<HttpResponse, Error> {
     let former = cookies.session(&request, authorize.tokens()).await?;
     let binding = cookies.bound(&request);
-    let signed_in = authorize
+    let outcome = authorize
         .come_back(
             &body.state,
             binding.as_deref(),
@@ -227,10 +227,10 @@ pub(crate) async fn redeem_inside(
         .await?;
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, "no-store"));
-    if let Some(session) = &signed_in.session {
+    if let Some(session) = outcome.session {
         response.cookie(cookies.signed_in(authorize.tokens().cookie(session)));
     }
-    Ok(response.json(json!({"location": signed_in.location})))
+    Ok(response.json(json!({"location": outcome.location})))
 }
 
 /// Where DingTalk's own sign-in page sends the browser back to.
@@ -259,11 +259,11 @@ pub(crate) async fn callback(
         .map_or_else(|| parameters.needed("code"), Ok)?;
     let code = AuthCode::new(code).map_err(|fault| Error::InvalidRequest(format!("authCode: {fault}")))?;
     let former = cookies.session(&request, authorize.tokens()).await?;
-    let signed_in = authorize
+    let outcome = authorize
         .come_back(state, binding.as_deref(), &code, false, address, former.as_deref())
         .await?;
-    let mut response = redirect(&signed_in.location);
-    if let Some(session) = &signed_in.session {
+    let mut response = redirect(&outcome.location);
+    if let Some(session) = outcome.session {
         response
             .add_cookie(&cookies.signed_in(authorize.tokens().cookie(session)))
             .map_err(|fault| Error::Internal(fault.into()))?;

@@ -402,11 +402,8 @@ impl Tokens {
 
     /// The cookie of a stored browser session.
     #[must_use]
-    pub fn cookie(&self, session: &session::Model) -> String {
-        let handle = Handle {
-            session: session.id,
-            generation: 0,
-        };
+    pub fn cookie(&self, session: Uuid) -> String {
+        let handle = Handle { session, generation: 0 };
         handle.write(Mark::BrowserCookie, &self.0.sealer)
     }
 

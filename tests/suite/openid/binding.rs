@@ -1,6 +1,9 @@
 //! Sign-ins belong to the browser that began them: login CSRF, session fixation, doubled returns.
 
+use std::time::Duration;
+
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::application::Application;
 use super::browser::{Browser, SESSION, page_code, parameter, path_of};
@@ -140,6 +143,76 @@ async fn a_doubled_return_goes_where_the_first_one_went() {
     sso.advance_s(61);
     let late = browser.come_back(&sso, &state, &code).await;
     assert_eq!((late.status, late.location), (400, None));
+}
+
+#[tokio::test]
+async fn a_return_that_is_doubled_while_the_first_is_under_way_gets_what_that_gets() {
+    let sso = Harness::start().await;
+    let app = Application::added(&sso, "app", &[]).await;
+    let mut browser = Browser::outside();
+    let state = browser.asked_to_sign_in(&sso, &app.authorize(&[])).await;
+    let code = page_code(&sso, "manager01").await;
+    let slow = json!({"path": "/v1.0/oauth2/userAccessToken", "kind": "delay", "times": 1, "delay_ms": 400});
+    sso.company("faults", slow).await;
+    let (mut one, mut other) = (browser.clone(), browser);
+    let (first, second) = tokio::join!(one.come_back(&sso, &state, &code), other.come_back(&sso, &state, &code));
+    assert!(parameter(first.sent_to(), "code").is_some());
+    assert_eq!(first.sent_to(), second.sent_to());
+    // The browser keeps the cookie of the answer that it shows.
+    assert_eq!(one.cookies[SESSION], other.cookies[SESSION]);
+    assert_eq!(sso.calls("/v1.0/oauth2/userAccessToken").await, 1);
+}
+
+#[tokio::test]
+async fn a_browser_that_lets_go_of_its_return_finds_it_done_when_it_comes_again() {
+    let sso = Harness::start().await;
+    let app = Application::added(&sso, "app", &[]).await;
+    let mut browser = Browser::outside();
+    let state = browser.asked_to_sign_in(&sso, &app.authorize(&[])).await;
+    let code = page_code(&sso, "manager01").await;
+    let slow = json!({"path": "/v1.0/oauth2/userAccessToken", "kind": "delay", "times": 1, "delay_ms": 400});
+    sso.company("faults", slow).await;
+    let mut gone = browser.clone();
+    let first = gone.come_back(&sso, &state, &code);
+    let gave_up = timeout(Duration::from_millis(150), first).await;
+    assert!(gave_up.is_err(), "it is under way");
+    let back = browser.come_back(&sso, &state, &code).await;
+    assert!(parameter(back.sent_to(), "code").is_some());
+    assert!(browser.cookies.contains_key(SESSION));
+    assert_eq!(sso.calls("/v1.0/oauth2/userAccessToken").await, 1);
+}
+
+#[tokio::test]
+async fn a_return_that_fails_sends_no_code_twice() {
+    let sso = Harness::start().await;
+    let app = Application::added(&sso, "app", &[]).await;
+    let mut browser = Browser::outside();
+    let state = browser.asked_to_sign_in(&sso, &app.authorize(&[])).await;
+    let code = page_code(&sso, "manager01").await;
+    sso.fault("/v1.0/contact/users/me", "app_qps").await;
+    let (mut one, mut other) = (browser.clone(), browser.clone());
+    let pages = tokio::join!(one.come_back(&sso, &state, &code), other.come_back(&sso, &state, &code));
+    let mut codes = [pages.0.code(), pages.1.code()];
+    codes.sort_unstable();
+    assert_eq!(codes, [1101, 1112]);
+    let failed = if pages.0.code() == 1112 { pages.0 } else { pages.1 };
+    assert!(failed.text.contains("with a new code"), "{failed:?}");
+    assert_eq!(browser.come_back(&sso, &state, &code).await.code(), 1101);
+    assert_eq!(sso.calls("/v1.0/oauth2/userAccessToken").await, 1);
+}
+
+#[tokio::test]
+async fn where_an_auth_code_is_refused_the_other_way_stays_open() {
+    let sso = Harness::start().await;
+    let app = Application::added(&sso, "app", &[]).await;
+    let mut browser = Browser::inside();
+    let state = browser.asked_to_sign_in(&sso, &app.authorize(&[])).await;
+    assert_eq!(browser.post_code(&sso, &state, "no-such-code").await.code(), 1103);
+    let page = browser.get(&sso, &format!("/login/page?state={state}")).await;
+    assert_eq!(page.sent_to().host_str(), Some("login.dingtalk.com"));
+    let code = page_code(&sso, "manager01").await;
+    let back = browser.come_back(&sso, &state, &code).await;
+    assert!(parameter(back.sent_to(), "code").is_some());
 }
 
 #[tokio::test]
