@@ -6,6 +6,8 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use futures_util::TryFutureExt as _;
 use migrations::Migrator;
+use sea_orm::sqlx::error::DatabaseError;
+use sea_orm::sqlx::mysql::MySqlDatabaseError;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sea_orm::sqlx::{ConnectOptions as _, Connection, Executor as _};
 use sea_orm::{
@@ -38,6 +40,12 @@ const POSTGRES_TRANSACTIONS: &str =
 
 /// The same at MySQL.
 const MYSQL_TRANSACTIONS: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE";
+
+/// MySQL's number for a lock that was not given in time.
+const LOCK_WAIT_TIMEOUT: u16 = 1205;
+
+/// MySQL's number for a row that changed between its reading and its locking.
+const RECORD_CHANGED: u16 = 1020;
 
 /// The advisory lock that a change of the schema holds; any number that nobody else uses.
 const SCHEMA_LOCK: &str = "7305914225";
@@ -337,14 +345,16 @@ pub fn is_away(error: &DbErr) -> bool {
     match error {
         DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
         DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause)) => match &**cause {
-            sea_orm::sqlx::Error::Database(cause) => cause.code().is_some_and(|code| {
-                // PostgreSQL's classes 08 and 53 and 57P0x (connection lost, too many, shutting down), SQLite's full
-                // disk and lost lock (5 busy, 13 full), MySQL's 1040, 1053, 1205.
-                code.starts_with("08")
-                    || code.starts_with("53")
-                    || code.starts_with("57P0")
-                    || matches!(&*code, "5" | "13" | "261" | "517" | "1040" | "1053" | "1205")
-            }),
+            sea_orm::sqlx::Error::Database(cause) => {
+                cause.code().is_some_and(|code| {
+                    // The classes 08 (connection lost or refused) of both servers, PostgreSQL's 53 and 57P0x (too many,
+                    // shutting down), SQLite's full disk and lost lock (5 busy, 13 full).
+                    code.starts_with("08")
+                        || code.starts_with("53")
+                        || code.starts_with("57P0")
+                        || matches!(&*code, "5" | "13" | "261" | "517")
+                }) || mysql_number(&**cause) == Some(LOCK_WAIT_TIMEOUT)
+            }
             sea_orm::sqlx::Error::Io(_)
             | sea_orm::sqlx::Error::Tls(_)
             | sea_orm::sqlx::Error::Protocol(_)
@@ -363,10 +373,15 @@ pub fn is_conflict(error: &DbErr) -> bool {
     let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = error else {
         return false;
     };
-    cause
-        .as_database_error()
-        .and_then(sea_orm::sqlx::error::DatabaseError::code)
-        .is_some_and(|code| matches!(&*code, "40001" | "40P01" | "1213" | "1020"))
+    cause.as_database_error().is_some_and(|cause| {
+        let class = cause.code();
+        class.is_some_and(|code| matches!(&*code, "40001" | "40P01")) || mysql_number(cause) == Some(RECORD_CHANGED)
+    })
+}
+
+/// MySQL's own number of a failure, for which its SQLSTATE is a general one (HY000).
+fn mysql_number(cause: &dyn DatabaseError) -> Option<u16> {
+    Some(cause.try_downcast_ref::<MySqlDatabaseError>()?.number())
 }
 
 /// What a caller learns of a failed statement.
