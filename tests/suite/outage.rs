@@ -191,6 +191,26 @@ async fn a_database_that_somebody_locks_is_waited_for_in_bounds() {
     assert_eq!(store.rows_of_everything().await[0], 41);
 }
 
+#[tokio::test]
+async fn ends_of_sessions_are_learned_of_while_the_keys_cannot_be_read() {
+    if given("TEST_DATABASE_URL").is_none() {
+        return skip("SQLite lets everybody read what is locked");
+    }
+    let sso = Harness::start().await;
+    let other = sso.second_instance().await;
+    let token = sso.log_in("manager01").await.text("token");
+    assert_eq!(sso.me(&token).await.status, 200);
+    let store = sso.store().await;
+    store.lock_table("signing_keys").await;
+    // Both look after their keys about now.
+    sso.advance_s(30);
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(other.log_out(&token).await.status, 204);
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(sso.me(&token).await.code(), 1114);
+    store.unlock_tables().await;
+}
+
 #[rstest::rstest]
 #[case(Outage::Gone)]
 #[case(Outage::Hangs)]
