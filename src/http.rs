@@ -25,6 +25,9 @@ use crate::error::{Error, OAuthError};
 /// The largest body that is read; everything this service is sent is far smaller.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
+/// How long a body may take to come.
+const BODY_LIMIT: Duration = Duration::from_secs(10);
+
 /// Under this header the caller finds the id under which the log speaks of the request.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -51,6 +54,8 @@ fn shape(error: &Error, id: Uuid) -> HttpResponse {
     }
     match error {
         Error::InvalidToken(_) => _ = response.insert_header((WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")),
+        // RFC 6750 section 3.1.
+        Error::NotAllowed => _ = response.insert_header((WWW_AUTHENTICATE, "Bearer error=\"insufficient_scope\"")),
         Error::OAuth(OAuthError::InvalidClient, _) => {
             response.insert_header((WWW_AUTHENTICATE, "Basic realm=\"dingtalk-sso\""));
         }
@@ -194,6 +199,19 @@ fn log_cause(error: &Error, id: Uuid) {
     }
 }
 
+/// A bounded body as it came.
+pub struct RawBody(pub Bytes);
+
+impl FromRequest for RawBody {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(_: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let payload = payload.take();
+        Box::pin(async move { gathered(payload).await.map(Self) })
+    }
+}
+
 /// A bounded JSON body, whatever content type the front end wrote: plain `fetch` sends `text/plain`.
 pub struct Body<T>(pub T);
 
@@ -202,21 +220,29 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
     type Future = LocalBoxFuture<'static, Result<Self, Error>>;
 
     fn from_request(_: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let mut payload = payload.take();
-        Box::pin(async move {
-            let mut body = BytesMut::new();
-            while let Some(chunk) = payload.next().await {
-                let chunk = chunk.map_err(|_fault| Error::InvalidRequest("the body cannot be read".to_owned()))?;
-                if body.len() + chunk.len() > MAX_BODY_BYTES {
-                    return Err(Error::InvalidRequest(format!(
-                        "the body is larger than {MAX_BODY_BYTES} bytes"
-                    )));
-                }
-                body.extend_from_slice(&chunk);
-            }
-            read_json(&body.freeze()).map(Self)
-        })
+        let payload = payload.take();
+        Box::pin(async move { read_json(&gathered(payload).await?).map(Self) })
     }
+}
+
+/// A body as a whole, within its bounds of size and time: who sends a byte now and then holds no connection for long.
+async fn gathered(mut payload: Payload) -> Result<Bytes, Error> {
+    let gathering = async {
+        let mut body = BytesMut::new();
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|_fault| Error::InvalidRequest("the body cannot be read".to_owned()))?;
+            if body.len() + chunk.len() > MAX_BODY_BYTES {
+                return Err(Error::InvalidRequest(format!(
+                    "the body is larger than {MAX_BODY_BYTES} bytes"
+                )));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
+    };
+    tokio::time::timeout(BODY_LIMIT, gathering)
+        .await
+        .unwrap_or_else(|_elapsed| Err(Error::InvalidRequest("the body does not come in time".to_owned())))
 }
 
 fn read_json<T: DeserializeOwned>(body: &Bytes) -> Result<T, Error> {
@@ -270,13 +296,45 @@ impl FromRequest for ClientAddress {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use actix_web::FromRequest as _;
     use actix_web::dev::Payload;
     use actix_web::test::TestRequest;
-    use actix_web::web::Data;
+    use actix_web::web::{Bytes, Data};
+    use futures_util::stream::{self, StreamExt as _};
     use rstest::rstest;
+    use tokio::time::sleep;
 
-    use super::{ClientAddress, TrustedProxies};
+    use super::{ClientAddress, MAX_BODY_BYTES, RawBody, TrustedProxies};
+
+    /// What becomes of a body that comes in `pieces` pieces of `size` bytes, one every `pause`.
+    async fn body(pieces: usize, size: usize, pause: Duration) -> Result<usize, String> {
+        let coming = stream::iter(0..pieces).then(move |_| async move {
+            sleep(pause).await;
+            Ok(Bytes::from(vec![b'x'; size]))
+        });
+        let mut payload = Payload::Stream {
+            payload: coming.boxed_local(),
+        };
+        let body = RawBody::from_request(&TestRequest::default().to_http_request(), &mut payload).await;
+        body.map(|body| body.0.len()).map_err(|refusal| refusal.to_string())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_is_bounded_in_size_and_time() {
+        let soon = Duration::from_millis(1);
+        assert_eq!(body(64, MAX_BODY_BYTES / 64, soon).await, Ok(MAX_BODY_BYTES));
+        assert!(
+            body(65, MAX_BODY_BYTES / 64, soon)
+                .await
+                .unwrap_err()
+                .contains("larger")
+        );
+        let now_and_then = Duration::from_secs(1);
+        assert_eq!(body(5, 1, now_and_then).await, Ok(5));
+        assert!(body(1000, 1, now_and_then).await.unwrap_err().contains("in time"));
+    }
 
     #[rstest]
     #[case::a_stranger_says_nothing("192.0.2.9", &["203.0.113.1"], "192.0.2.9")]

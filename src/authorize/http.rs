@@ -3,7 +3,7 @@
 use actix_web::http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, LOCATION, ORIGIN, REFERRER_POLICY, USER_AGENT,
 };
-use actix_web::web::{Bytes, Data, ServiceConfig};
+use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, get, post};
 use serde::Deserialize;
 use serde_json::json;
@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{Authorize, Next, pending};
 use crate::dingtalk::ids::AuthCode;
 use crate::error::Error;
-use crate::http::{Body, ClientAddress};
+use crate::http::{Body, ClientAddress, RawBody};
 use crate::parameters::Parameters;
 use crate::tokens::cookie::CookieForm;
 
@@ -64,7 +64,7 @@ pub(crate) async fn authorize_by_query(
 #[post("/oauth2/authorize")]
 pub(crate) async fn authorize_by_form(
     request: HttpRequest,
-    body: Bytes,
+    RawBody(body): RawBody,
     authorize: Data<Authorize>,
     cookies: Data<CookieForm>,
 ) -> Result<HttpResponse, Error> {
@@ -294,7 +294,7 @@ pub(crate) async fn log_out_by_query(
 #[post("/oauth2/logout")]
 pub(crate) async fn log_out_by_form(
     request: HttpRequest,
-    body: Bytes,
+    RawBody(body): RawBody,
     authorize: Data<Authorize>,
     cookies: Data<CookieForm>,
 ) -> Result<HttpResponse, Error> {
