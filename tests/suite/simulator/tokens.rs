@@ -50,6 +50,9 @@ async fn wrong_credentials_are_refused_in_the_words_of_each_endpoint() {
         let said = platform.get(&format!("/gettoken?{query}")).await;
         assert_eq!((said.status, &said.body["errcode"]), (200, &json!(code)), "{query}");
     }
+    let form = [("appkey", "dingdemoappkey"), ("appsecret", "demo-app-secret")];
+    let in_the_body = said(platform.request(Method::GET, "/gettoken").form(&form)).await;
+    assert_eq!(in_the_body.body["errcode"], 40035, "of a GET the query counts alone");
     let new = async |body: Value| platform.post("/v1.0/oauth2/accessToken", &body).await;
     let wrong = new(json!({"appKey": "dingdemoappkey", "appSecret": "x"})).await;
     assert_eq!(
