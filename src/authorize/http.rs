@@ -108,7 +108,7 @@ fn go(request: &HttpRequest, authorize: &Authorize, cookies: &CookieForm, next: 
         Next::Go(location) => redirect(&location),
         Next::SignIn(state) => {
             let location = if is_inside_dingtalk(request) {
-                format!("/login/dingtalk?state={state}")
+                authorize.inside_page(&state)
             } else {
                 authorize.sign_in_page(&state)
             };

@@ -211,6 +211,12 @@ impl Authorize {
         url.into()
     }
 
+    /// Our own page inside DingTalk, at the host that was asked and below whatever path leads here.
+    pub(crate) fn inside_page(&self, state: &str) -> String {
+        let path = self.0.public_url.path().trim_end_matches('/');
+        format!("{path}/login/dingtalk?state={state}")
+    }
+
     /// What our own page inside DingTalk needs to fetch an auth code: corp id, app key and JSAPI script.
     pub(crate) fn inside(&self) -> (&str, &str, &Url) {
         (&self.0.corp_id, &self.0.app_key, &self.0.script_url)

@@ -246,3 +246,21 @@ async fn the_page_inside_dingtalk_is_shown_for_a_sign_in_of_this_browser_alone()
     let page = browser.get(&sso, &format!("/login/page?state={state}")).await;
     assert_eq!(page.sent_to().host_str(), Some("login.dingtalk.com"));
 }
+
+#[tokio::test]
+async fn behind_a_path_the_pages_stay_below_it() {
+    let sso = Harness::with(&[("HTTP__PUBLIC_URL", "https://corp.example/sso/")]).await;
+    let app = Application::added(&sso, "app", &[]).await;
+    let mut browser = Browser::inside();
+    let page = browser.get(&sso, &app.authorize(&[])).await;
+    let state = parameter(page.sent_to(), "state").expect("a state");
+    assert_eq!(page.headers["location"], format!("/sso/login/dingtalk?state={state}"));
+    let sign_in = browser.get(&sso, &format!("/login/dingtalk?state={state}")).await;
+    let sign_out = browser.get(&sso, "/oauth2/logout").await;
+    for page in [sign_in, sign_out] {
+        assert_eq!(page.status, 200, "{page:?}");
+        for link in ["href", "src", "action"].map(|name| format!("{name}=\"/")) {
+            assert!(!page.text.contains(&link), "{link}: {}", page.text);
+        }
+    }
+}
