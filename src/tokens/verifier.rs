@@ -8,15 +8,12 @@ use jsonwebtoken::Validation;
 use moka::sync::Cache as Known;
 
 use super::claims::{AccessClaims, IdTokenHint};
-use super::issuer::{ACCESS_TOKEN_TYPE, ID_TOKEN_TYPE};
+use super::issuer::{ACCESS_TOKEN_TYPE, ID_TOKEN_TYPE, MAX_TOKEN_BYTES};
 use super::key_pair;
 use super::keys::Keys;
 use super::revocations::Revocations;
 use crate::clock::Clock;
 use crate::error::Error;
-
-/// Longer than any token of ours: what is longer is refused unread.
-const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
 /// How many verified tokens are remembered, about a kilobyte each.
 const KNOWN_TOKENS: u64 = 20_000;

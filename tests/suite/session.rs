@@ -111,3 +111,22 @@ async fn a_shorter_life_of_tokens_holds_for_those_that_are_about_and_brings_none
     let renewed = later.refresh(&entry.text("refreshToken")).await;
     assert_eq!(later.me(&renewed.text("token")).await.status, 200);
 }
+
+#[tokio::test]
+async fn no_token_is_given_that_would_not_be_taken() {
+    let sso = Harness::start().await;
+    sso.log_in("manager01").await;
+    for role in ["one", "two", "three"] {
+        let power: Vec<String> = (0..60).map(|number| format!("{role}-{number:-<58}")).collect();
+        let power: Vec<&str> = power.iter().map(String::as_str).collect();
+        sso.command(&[&["role", "set", role], &power[..]].concat()).await;
+        sso.command(&["role", "grant", "manager01", role]).await;
+    }
+    let entry = sso.log_in("manager01").await;
+    assert_eq!((entry.status, entry.code()), (500, 1108));
+    for role in ["two", "three"] {
+        sso.command(&["role", "revoke", "manager01", role]).await;
+    }
+    let token = sso.log_in("manager01").await.text("token");
+    assert_eq!(sso.me(&token).await.status, 200);
+}
