@@ -282,3 +282,19 @@ async fn the_clients_script_and_a_wrong_company_are_answered_as_the_client_does(
     let picture = platform.get("/_/avatars/manager01.svg").await;
     assert!(picture.text.starts_with("<svg") && picture.text.contains("张三"));
 }
+
+#[tokio::test]
+async fn a_stream_is_opened_in_xml_for_whoever_does_not_ask_for_json() {
+    let platform = Platform::start().await;
+    let asked = json!({
+        "clientId": "dingdemoappkey", "clientSecret": "demo-app-secret",
+        "subscriptions": [{"type": "EVENT", "topic": "*"}],
+    });
+    let open = async |accept: &str| {
+        let request = platform.request(Method::POST, "/v1.0/gateway/connections/open");
+        said(request.header("accept", accept).json(&asked)).await
+    };
+    let xml = open("*/*").await;
+    assert!(xml.status == 200 && xml.text.starts_with('<'), "{xml:?}");
+    assert!(open("application/json").await.body["ticket"].is_string());
+}
