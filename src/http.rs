@@ -28,6 +28,9 @@ use crate::error::{Error, OAuthError};
 /// The largest body that is read; everything this service is sent is far smaller.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
+/// How long a body may take to come.
+const BODY_LIMIT: Duration = Duration::from_secs(10);
+
 /// Under this header the caller finds the id under which the log speaks of the request.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -54,6 +57,8 @@ fn shape(error: &Error, id: Uuid) -> HttpResponse {
     }
     match error {
         Error::InvalidToken(_) => _ = response.insert_header((WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")),
+        // RFC 6750 section 3.1.
+        Error::NotAllowed => _ = response.insert_header((WWW_AUTHENTICATE, "Bearer error=\"insufficient_scope\"")),
         Error::OAuth(OAuthError::InvalidClient, _) => {
             response.insert_header((WWW_AUTHENTICATE, "Basic realm=\"dingtalk-sso\""));
         }
@@ -215,6 +220,19 @@ fn log_cause(error: &Error, id: Uuid) {
     }
 }
 
+/// A bounded body as it came.
+pub struct RawBody(pub Bytes);
+
+impl FromRequest for RawBody {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(_: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let payload = payload.take();
+        Box::pin(async move { gathered(payload).await.map(Self) })
+    }
+}
+
 /// A bounded JSON body, whatever content type the front end wrote: plain `fetch` sends `text/plain`.
 pub struct Body<T>(pub T);
 
@@ -223,21 +241,29 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
     type Future = LocalBoxFuture<'static, Result<Self, Error>>;
 
     fn from_request(_: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let mut payload = payload.take();
-        Box::pin(async move {
-            // Most bodies come in one piece, which is read where it lies.
-            let first = next_piece(&mut payload, 0).await?.unwrap_or_default();
-            let Some(second) = next_piece(&mut payload, first.len()).await? else {
-                return read_json(&first).map(Self);
-            };
-            let mut body = BytesMut::from(first);
-            body.extend_from_slice(&second);
-            while let Some(piece) = next_piece(&mut payload, body.len()).await? {
-                body.extend_from_slice(&piece);
-            }
-            read_json(&body).map(Self)
-        })
+        let payload = payload.take();
+        Box::pin(async move { read_json(&gathered(payload).await?).map(Self) })
     }
+}
+
+/// A body as a whole, within its bounds of size and time: who sends a byte now and then holds no connection for long.
+async fn gathered(mut payload: Payload) -> Result<Bytes, Error> {
+    let gathering = async {
+        // Most bodies come in one piece, which stays where it lies.
+        let first = next_piece(&mut payload, 0).await?.unwrap_or_default();
+        let Some(second) = next_piece(&mut payload, first.len()).await? else {
+            return Ok(first);
+        };
+        let mut body = BytesMut::from(first);
+        body.extend_from_slice(&second);
+        while let Some(piece) = next_piece(&mut payload, body.len()).await? {
+            body.extend_from_slice(&piece);
+        }
+        Ok(body.freeze())
+    };
+    tokio::time::timeout(BODY_LIMIT, gathering)
+        .await
+        .unwrap_or_else(|_elapsed| Err(Error::InvalidRequest("the body does not come in time".to_owned())))
 }
 
 /// The next piece of a body of which `before` bytes were read.
@@ -282,23 +308,94 @@ impl FromRequest for ClientAddress {
     type Future = std::future::Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let peer = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip());
+        let peer = request
+            .peer_addr()
+            .map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip().to_canonical());
         let trusted = request.app_data::<Data<TrustedProxies>>();
         let trusts = |address: &IpAddr| trusted.is_some_and(|nets| nets.0.iter().any(|net| net.contains(address)));
         let mut address = peer;
-        if trusts(&peer)
-            && let Some(forwarded) = request
-                .headers()
-                .get("x-forwarded-for")
-                .and_then(|value| value.to_str().ok())
-        {
-            for hop in forwarded.rsplit(',').map_while(|hop| hop.trim().parse::<IpAddr>().ok()) {
-                address = hop;
-                if !trusts(&hop) {
+        if trusts(&peer) {
+            // Several lines are one list (RFC 9110 section 5.3): there are proxies that write theirs below the caller's.
+            let lines: Vec<&HeaderValue> = request.headers().get_all("x-forwarded-for").collect();
+            let hops = lines
+                .iter()
+                .rev()
+                .flat_map(|line| line.to_str().unwrap_or_default().rsplit(','))
+                .map_while(|hop| hop.trim().parse::<IpAddr>().ok());
+            for hop in hops {
+                address = hop.to_canonical();
+                if !trusts(&address) {
                     break;
                 }
             }
         }
         std::future::ready(Ok(Self(address)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use actix_web::FromRequest as _;
+    use actix_web::dev::Payload;
+    use actix_web::test::TestRequest;
+    use actix_web::web::{Bytes, Data};
+    use futures_util::stream::{self, StreamExt as _};
+    use rstest::rstest;
+    use tokio::time::sleep;
+
+    use super::{ClientAddress, MAX_BODY_BYTES, RawBody, TrustedProxies};
+
+    /// What becomes of a body that comes in `pieces` pieces of `size` bytes, one every `pause`.
+    async fn body(pieces: usize, size: usize, pause: Duration) -> Result<usize, String> {
+        let coming = stream::iter(0..pieces).then(move |_| async move {
+            sleep(pause).await;
+            Ok(Bytes::from(vec![b'x'; size]))
+        });
+        let mut payload = Payload::Stream {
+            payload: coming.boxed_local(),
+        };
+        let body = RawBody::from_request(&TestRequest::default().to_http_request(), &mut payload).await;
+        body.map(|body| body.0.len()).map_err(|refusal| refusal.to_string())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_is_bounded_in_size_and_time() {
+        let soon = Duration::from_millis(1);
+        assert_eq!(body(64, MAX_BODY_BYTES / 64, soon).await, Ok(MAX_BODY_BYTES));
+        assert!(
+            body(65, MAX_BODY_BYTES / 64, soon)
+                .await
+                .unwrap_err()
+                .contains("larger")
+        );
+        let now_and_then = Duration::from_secs(1);
+        assert_eq!(body(5, 1, now_and_then).await, Ok(5));
+        assert!(body(1000, 1, now_and_then).await.unwrap_err().contains("in time"));
+    }
+
+    #[rstest]
+    #[case::a_stranger_says_nothing("192.0.2.9", &["203.0.113.1"], "192.0.2.9")]
+    #[case::a_proxy_says_who_it_is("10.0.0.1", &["203.0.113.1"], "203.0.113.1")]
+    #[case::what_the_caller_wrote_stays_behind("10.0.0.1", &["198.51.100.7, 203.0.113.1, 10.0.0.2"], "203.0.113.1")]
+    #[case::also_in_a_line_of_its_own("10.0.0.1", &["198.51.100.7", "203.0.113.1"], "203.0.113.1")]
+    #[case::nonsense_ends_the_list("10.0.0.1", &["198.51.100.7", "unknown, 10.0.0.2"], "10.0.0.2")]
+    #[case::a_listener_of_both_families("::ffff:10.0.0.1", &["::ffff:203.0.113.1"], "203.0.113.1")]
+    #[tokio::test]
+    async fn the_caller_is_whom_the_last_trusted_proxy_saw(
+        #[case] peer: &str,
+        #[case] forwarded: &[&str],
+        #[case] caller: &str,
+    ) {
+        let trusted = TrustedProxies(vec!["10.0.0.0/8".parse().unwrap()].into());
+        let mut request = TestRequest::default()
+            .peer_addr((peer.parse::<std::net::IpAddr>().unwrap(), 1).into())
+            .app_data(Data::new(trusted));
+        for line in forwarded {
+            request = request.append_header(("x-forwarded-for", *line));
+        }
+        let found = ClientAddress::from_request(&request.to_http_request(), &mut Payload::None).await;
+        assert_eq!(found.unwrap().0.to_string(), caller);
     }
 }

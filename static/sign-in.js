@@ -17,7 +17,8 @@
   }
 
   function redeem(code) {
-    fetch('/login/code', {
+    /* Beside this page, whatever path leads here. */
+    fetch('code', {
       method: 'POST',
       credentials: 'same-origin',
       headers: { 'Content-Type': 'application/json' },

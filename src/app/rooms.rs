@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::web::ServiceConfig;
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -42,7 +42,7 @@ impl Rooms {
     /// Opens the rooms from the cellar up; what works by itself ends with `stop`.
     ///
     /// # Errors
-    /// When the database does not answer, or its keys do not open.
+    /// When the database does not answer, its keys do not open, or two audiences have one name.
     pub(super) async fn open(
         settings: &Settings,
         clock: Clock,
@@ -62,6 +62,7 @@ impl Rooms {
         let sealer = Arc::new(Sealer::open(&settings.secrets, &settings.database)?);
         let corp_id = settings.dingtalk.corp_id.clone();
         let clients = Clients::open(database.clone(), corp_id, clock.clone()).await?;
+        check_names(settings, &clients)?;
         let vault = Vault::new(cache.clone(), Arc::clone(&sealer));
         let tokens = Tokens::open(
             settings,
@@ -147,5 +148,17 @@ impl Rooms {
             mounts,
             events,
         })
+    }
+}
+
+/// Makes sure that no micro-app is called as a client is: `aud` would name both, and each could end the other's sessions.
+fn check_names(settings: &Settings, clients: &Clients) -> anyhow::Result<()> {
+    let known = clients.known();
+    match settings.apps.keys().find(|name| known.contains_key(*name)) {
+        Some(name) => bail!(
+            "apps.{name}: an application is registered under that name (`client show {name}`), and the tokens of one \
+             would be taken for the other's; call the micro-app otherwise, or remove the application"
+        ),
+        None => Ok(()),
     }
 }

@@ -3,7 +3,7 @@
 use actix_web::http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, LOCATION, ORIGIN, REFERRER_POLICY, USER_AGENT,
 };
-use actix_web::web::{Bytes, Data, ServiceConfig};
+use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, get, post};
 use serde::Deserialize;
 use serde_json::json;
@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{Authorize, Next, pending};
 use crate::dingtalk::ids::AuthCode;
 use crate::error::Error;
-use crate::http::{Body, ClientAddress};
+use crate::http::{Body, ClientAddress, RawBody};
 use crate::parameters::Parameters;
 use crate::tokens::cookie::CookieForm;
 
@@ -65,7 +65,7 @@ pub(crate) async fn authorize_by_query(
 #[post("/oauth2/authorize")]
 pub(crate) async fn authorize_by_form(
     request: HttpRequest,
-    body: Bytes,
+    RawBody(body): RawBody,
     authorize: Data<Authorize>,
     cookies: Data<CookieForm>,
 ) -> Result<HttpResponse, Error> {
@@ -110,7 +110,7 @@ fn go(request: &HttpRequest, authorize: &Authorize, cookies: &CookieForm, next: 
         Next::Go(location) => redirect(&location),
         Next::SignIn(state) => {
             let location = if is_inside_dingtalk(request) {
-                format!("/login/dingtalk?state={state}")
+                authorize.inside_page(&state)
             } else {
                 authorize.sign_in_page(&state)
             };
@@ -218,7 +218,7 @@ pub(crate) async fn redeem_inside(
 ) -> Result<HttpResponse, Error> {
     let former = cookies.session(&request, authorize.tokens()).await?;
     let binding = cookies.bound(&request);
-    let signed_in = authorize
+    let outcome = authorize
         .come_back(
             &body.state,
             binding.as_deref(),
@@ -230,10 +230,10 @@ pub(crate) async fn redeem_inside(
         .await?;
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, "no-store"));
-    if let Some(session) = &signed_in.session {
+    if let Some(session) = outcome.session {
         response.cookie(cookies.signed_in(authorize.tokens().cookie(session)));
     }
-    Ok(response.json(json!({"location": signed_in.location})))
+    Ok(response.json(json!({"location": outcome.location})))
 }
 
 /// Where DingTalk's own sign-in page sends the browser back to.
@@ -263,11 +263,11 @@ pub(crate) async fn callback(
         .map_or_else(|| parameters.needed("code"), Ok)?;
     let code = AuthCode::new(code).map_err(|fault| Error::InvalidRequest(format!("authCode: {fault}")))?;
     let former = cookies.session(&request, authorize.tokens()).await?;
-    let signed_in = authorize
+    let outcome = authorize
         .come_back(state, binding.as_deref(), &code, false, address, former.as_deref())
         .await?;
-    let mut response = redirect(&signed_in.location);
-    if let Some(session) = &signed_in.session {
+    let mut response = redirect(&outcome.location);
+    if let Some(session) = outcome.session {
         response
             .add_cookie(&cookies.signed_in(authorize.tokens().cookie(session)))
             .map_err(|fault| Error::Internal(fault.into()))?;
@@ -300,7 +300,7 @@ pub(crate) async fn log_out_by_query(
 #[post("/oauth2/logout")]
 pub(crate) async fn log_out_by_form(
     request: HttpRequest,
-    body: Bytes,
+    RawBody(body): RawBody,
     authorize: Data<Authorize>,
     cookies: Data<CookieForm>,
 ) -> Result<HttpResponse, Error> {

@@ -25,7 +25,7 @@ use crate::tokens::Tokens;
 use crate::tokens::grant::Authorization;
 use crate::tokens::session;
 use farewell::Farewells;
-use pending::{PendingSignIns, Return, Target};
+use pending::{Outcome, PendingSignIns, Return, Target};
 use request::{AuthorizationRequest, Prompt, Refused, ReturnAddress};
 
 /// The front door of one deployment. Clones share everything.
@@ -55,14 +55,6 @@ pub(crate) enum Next {
     Go(String),
     /// To sign in; the text is the `state` under which it comes back.
     SignIn(String),
-}
-
-/// A browser that has come back signed in.
-pub(crate) struct SignedIn {
-    /// The new session; none for a doubled return, which brings nothing new.
-    pub(crate) session: Option<session::Model>,
-    /// Where it goes.
-    pub(crate) location: String,
 }
 
 impl Authorize {
@@ -217,6 +209,12 @@ impl Authorize {
         url.into()
     }
 
+    /// Our own page inside DingTalk, at the host that was asked and below whatever path leads here.
+    pub(crate) fn inside_page(&self, state: &str) -> String {
+        let path = self.0.public_url.path().trim_end_matches('/');
+        format!("{path}/login/dingtalk?state={state}")
+    }
+
     /// What our own page inside DingTalk needs to fetch an auth code: corp id, app key and JSAPI script.
     pub(crate) fn inside(&self) -> (&str, &str, &Url) {
         (&self.0.corp_id, &self.0.app_key, &self.0.script_url)
@@ -243,27 +241,48 @@ impl Authorize {
         inside: bool,
         address: IpAddr,
         former: Option<&session::Model>,
-    ) -> Result<SignedIn, Error> {
-        let house = &*self.0;
+    ) -> Result<Outcome, Error> {
         let (binding, target) = match self.take(state, binding).await? {
-            (_, Return::Again(location)) => {
-                return Ok(SignedIn {
-                    session: None,
-                    location,
-                });
-            }
+            (_, Return::Again(outcome)) => return Ok(outcome),
             (binding, Return::First(target)) => (binding, target),
         };
+        let (house, state, binding) = (self.clone(), state.to_owned(), binding.to_owned());
+        let (code, former) = (code.clone(), former.cloned());
+        // On its own: a browser that goes to the address again lets go of the first answer, and its code is being spent.
+        let work = actix_web::rt::spawn(async move {
+            let pending = &house.0.pending;
+            let arrived = house.arrive(&target, &code, inside, address, former.as_ref()).await;
+            match &arrived {
+                Ok(outcome) => pending.finish(&state, &binding, outcome.clone()).await,
+                // The page inside DingTalk offers another way to go on; outside, the same address would send the same
+                // code.
+                Err(_) => pending.give_up(&state, &binding, Some(target).filter(|_| inside)).await,
+            }
+            arrived
+        });
+        work.await.map_err(|fault| Error::Internal(fault.into()))?
+    }
+
+    /// Signs a browser in, and works out where it goes.
+    async fn arrive(
+        &self,
+        target: &Target,
+        code: &AuthCode,
+        inside: bool,
+        address: IpAddr,
+        former: Option<&session::Model>,
+    ) -> Result<Outcome, Error> {
+        let house = &*self.0;
         let session = if inside {
             house.login.browser_by_auth_code(code, address).await
         } else {
             house.login.browser_by_oauth_code(code, address).await
         };
-        let session = match (session, &target) {
+        let session = match (session, target) {
             (Ok(session), _) => session,
             // Whoever may not come in is told so by the application that sent them.
             (Err(error @ (Error::NotInOrganisation | Error::EmployeeDisabled)), Target::Client(request)) => {
-                return Ok(SignedIn {
+                return Ok(Outcome {
                     session: None,
                     location: self.refuse(&request.back, &error)?,
                 });
@@ -274,9 +293,9 @@ impl Authorize {
             house.tokens.sessions().supersede(former, &session).await?;
         }
         let location = match target {
-            Target::Page(page) => page,
+            Target::Page(page) => page.clone(),
             Target::Client(request) => match house.clients.find(&request.back.client_id).await? {
-                Some(client) => self.answer(&client, &request, &session).await?,
+                Some(client) => self.answer(&client, request, &session).await?,
                 None => {
                     return Err(Error::InvalidRequest(
                         "this application was removed meanwhile".to_owned(),
@@ -284,9 +303,8 @@ impl Authorize {
                 }
             },
         };
-        house.pending.finish(state, binding, &location).await;
-        Ok(SignedIn {
-            session: Some(session),
+        Ok(Outcome {
+            session: Some(session.id),
             location,
         })
     }
@@ -297,11 +315,20 @@ impl Authorize {
     /// As [`Self::come_back`]; [`OAuthError::AccessDenied`] where no application is to be told.
     pub(crate) async fn come_back_refused(&self, state: &str, binding: Option<&str>) -> Result<String, Error> {
         let denied = Error::oauth(OAuthError::AccessDenied, "the sign-in was refused at DingTalk");
-        match self.take(state, binding).await? {
-            (_, Return::Again(location)) => Ok(location),
-            (_, Return::First(Target::Client(request))) => self.refuse(&request.back, &denied),
-            (_, Return::First(Target::Page(_))) => Err(denied),
-        }
+        let (binding, target) = match self.take(state, binding).await? {
+            (_, Return::Again(outcome)) => return Ok(outcome.location),
+            (binding, Return::First(target)) => (binding, target),
+        };
+        let Target::Client(request) = target else {
+            self.0.pending.give_up(state, binding, None).await;
+            return Err(denied);
+        };
+        let outcome = Outcome {
+            session: None,
+            location: self.refuse(&request.back, &denied)?,
+        };
+        self.0.pending.finish(state, binding, outcome.clone()).await;
+        Ok(outcome.location)
     }
 
     async fn take<'a>(&self, state: &str, binding: Option<&'a str>) -> Result<(&'a str, Return), Error> {
@@ -328,7 +355,8 @@ impl Authorize {
         let house = &*self.0;
         let person = match house.login.person(&session.subject).await {
             Ok(person) => person,
-            Err(error @ Error::Unavailable(_)) => return Err(error),
+            // What has a cause is told where the log tells it too.
+            Err(error @ (Error::Unavailable(_) | Error::Internal(_))) => return Err(error),
             Err(error) => return self.refuse(&request.back, &error),
         };
         if !house.login.may_use(client, &person) {

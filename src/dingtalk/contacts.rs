@@ -214,18 +214,11 @@ struct MembersOf {
     language: &'static str,
 }
 
-#[derive(Deserialize)]
-struct Parents {
-    #[serde(default, deserialize_with = "lenient::numbered_list")]
-    parent_id_list: Vec<DepartmentId>,
-}
-
 /// The calls of the address book, their addresses made once.
 pub(super) struct Contacts {
     user_by_code: Endpoint,
     user: Endpoint,
     department: Endpoint,
-    parents: Endpoint,
     children: Endpoint,
     members: Endpoint,
     scopes: Endpoint,
@@ -237,7 +230,6 @@ impl Contacts {
             user_by_code: Endpoint::old(oapi, "/topapi/v2/user/getuserinfo")?,
             user: Endpoint::old(oapi, "/topapi/v2/user/get")?,
             department: Endpoint::old(oapi, "/topapi/v2/department/get")?,
-            parents: Endpoint::old(oapi, "/topapi/v2/department/listparentbydept")?,
             children: Endpoint::old(oapi, "/topapi/v2/department/listsub")?,
             members: Endpoint::old(oapi, "/topapi/v2/user/list")?,
             scopes: Endpoint::old(oapi, "/auth/scopes")?,
@@ -266,15 +258,6 @@ impl Contacts {
             language: LANGUAGE,
         })?;
         unwrapped(by.call(&self.department, Some(&body), "", Does::Read).await)
-    }
-
-    pub(super) async fn parents(&self, by: &Caller, id: DepartmentId) -> Result<Vec<DepartmentId>, DingTalkError> {
-        let body = json(&ByDepartment {
-            dept_id: id,
-            language: LANGUAGE,
-        })?;
-        let parents: Parents = unwrapped(by.call(&self.parents, Some(&body), "", Does::Read).await)?;
-        Ok(parents.parent_id_list)
     }
 
     pub(super) async fn children(

@@ -15,7 +15,7 @@ pub struct InvalidId {
     longest: usize,
 }
 
-/// Longest user, union or company id; the platform's own limit is 64.
+/// Longest user or union id; the platform's own limit is 64.
 const LONGEST_ID: usize = 128;
 /// Longest auth code; those seen have 32.
 const LONGEST_CODE: usize = 128;
@@ -82,10 +82,6 @@ text_id! {
 text_id! {
     /// A person over all companies, as one developer sees them (unionid).
     UnionId, "a union id"
-}
-text_id! {
-    /// A company (CorpId).
-    CorpId, "a corp id"
 }
 
 /// A department of the company.
@@ -175,6 +171,6 @@ mod tests {
             serde_json::to_string(&(userid, DepartmentId(919_684_607))).unwrap(),
             r#"["manager01",919684607]"#
         );
-        assert!(UserId::new("").is_err() && CorpId::new("a\tb").is_err() && UnionId::new("x".repeat(129)).is_err());
+        assert!(UserId::new("").is_err() && UserId::new("a\tb").is_err() && UnionId::new("x".repeat(129)).is_err());
     }
 }

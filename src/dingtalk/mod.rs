@@ -173,14 +173,6 @@ impl DingTalk {
         self.inner.contacts.department(self.caller(app)?, id).await
     }
 
-    /// The way up from a department (`topapi/v2/department/listparentbydept`): itself first, the root last.
-    ///
-    /// # Errors
-    /// [`DingTalkError`].
-    pub async fn parent_departments(&self, app: &str, id: DepartmentId) -> Result<Vec<DepartmentId>, DingTalkError> {
-        self.inner.contacts.parents(self.caller(app)?, id).await
-    }
-
     /// The departments right below one (`topapi/v2/department/listsub`).
     ///
     /// # Errors
@@ -243,13 +235,6 @@ impl DingTalk {
     #[must_use]
     pub fn known_jsapi_ticket(&self, app: &str) -> Option<Arc<JsapiTicket>> {
         self.app(app).ok()?.jsapi_ticket.known()
-    }
-
-    /// Drops a ticket that the client did not accept (52011, 52013), so that the next one is fetched.
-    pub fn reject_jsapi_ticket(&self, app: &str, ticket: &Arc<JsapiTicket>) {
-        if let Ok(app) = self.app(app) {
-            app.jsapi_ticket.reject(ticket);
-        }
     }
 
     /// Registers a callback for the company (`call_back/register_call_back`). The platform posts a check to its

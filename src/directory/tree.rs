@@ -58,12 +58,6 @@ impl Tree {
         self.0.keys().copied()
     }
 
-    /// Whether the department is known.
-    #[must_use]
-    pub fn contains(&self, id: i64) -> bool {
-        self.0.contains_key(&id)
-    }
-
     /// The name of a known department.
     #[must_use]
     pub fn name_of(&self, id: i64) -> Option<&str> {

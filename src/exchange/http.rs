@@ -10,6 +10,7 @@ use super::{Exchange, TokenResponse};
 use crate::clients::application::Application;
 use crate::clients::credentials::Credentials;
 use crate::error::{Error, OAuthError};
+use crate::http::RawBody;
 use crate::parameters::Parameters;
 use crate::tokens::bearer::Bearer;
 
@@ -71,7 +72,11 @@ async fn confidential_form(
     responses((status = 200, body = TokenResponse), (status = 400, description = "1101, 1121 to 1125"),
         (status = 401, description = "1120"), (status = 503, description = "1117")))]
 #[post("/oauth2/token")]
-pub(crate) async fn token(request: HttpRequest, body: Bytes, exchange: Data<Exchange>) -> Result<HttpResponse, Error> {
+pub(crate) async fn token(
+    request: HttpRequest,
+    RawBody(body): RawBody,
+    exchange: Data<Exchange>,
+) -> Result<HttpResponse, Error> {
     let (form, client) = form(&request, &body, &exchange).await?;
     let answer = exchange.grant(&client, &form).await?;
     Ok(HttpResponse::Ok()
@@ -113,7 +118,7 @@ async fn userinfo(exchange: &Exchange, Bearer(claims): &Bearer) -> Result<HttpRe
 #[post("/oauth2/introspect")]
 pub(crate) async fn introspect(
     request: HttpRequest,
-    body: Bytes,
+    RawBody(body): RawBody,
     exchange: Data<Exchange>,
 ) -> Result<HttpResponse, Error> {
     let (form, client) = confidential_form(&request, &body, &exchange).await?;
@@ -129,7 +134,11 @@ pub(crate) async fn introspect(
     responses((status = 200, description = "ended, or nothing to end"), (status = 400, description = "1101"),
         (status = 401, description = "1120"), (status = 503, description = "1117")))]
 #[post("/oauth2/revoke")]
-pub(crate) async fn revoke(request: HttpRequest, body: Bytes, exchange: Data<Exchange>) -> Result<HttpResponse, Error> {
+pub(crate) async fn revoke(
+    request: HttpRequest,
+    RawBody(body): RawBody,
+    exchange: Data<Exchange>,
+) -> Result<HttpResponse, Error> {
     let (form, client) = form(&request, &body, &exchange).await?;
     exchange.revoke(&client, form.needed("token")?).await?;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).finish())

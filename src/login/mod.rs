@@ -167,7 +167,8 @@ impl Login {
         let dingtalk = &self.0.dingtalk;
         let unionid = match dingtalk.person_by_oauth_code(DEFAULT_APP, code).await.map_err(no_user) {
             Err(Error::AuthCodeRejected) => return Err(self.count_rejection(address).await),
-            unionid => unionid?,
+            // However it failed, the browser has to begin again, and gets another code.
+            unionid => unionid.map_err(after_the_code)?,
         };
         let userid = dingtalk
             .userid_by_unionid(DEFAULT_APP, &unionid)

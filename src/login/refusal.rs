@@ -46,7 +46,7 @@ pub(super) fn no_profile(cause: DingTalkError) -> Error {
     }
 }
 
-/// What the ticket's failure means for a login, whose code is spent by then.
+/// What a failure means for a caller whose code is of no use any more.
 pub(super) fn after_the_code(error: Error) -> Error {
     match error {
         Error::DingTalkUnavailable { retry_after, cause, .. } => Error::DingTalkUnavailable {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use actix_web::HttpRequest;
 use actix_web::http::Method;
-use actix_web::http::header::CONTENT_TYPE;
+use actix_web::http::header::{ACCEPT, CONTENT_TYPE};
 use serde_json::Value;
 use url::form_urlencoded;
 
@@ -49,6 +49,8 @@ pub(super) struct Call<'a> {
     pub(super) method: &'a Method,
     /// `x-acs-dingtalk-access-token`, the only place where the new family looks for a token.
     pub(super) header_token: Option<&'a str>,
+    /// The caller asks for JSON by name: some calls answer in XML otherwise.
+    pub(super) wants_json: bool,
     query: Pairs<'a>,
     body: Body<'a>,
 }
@@ -58,7 +60,8 @@ impl<'a> Call<'a> {
         let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
         let kind = header(CONTENT_TYPE.as_str()).unwrap_or("application/json");
         let family = Family::of(request.path());
-        let body = if body.is_empty() {
+        // What comes along with a GET is not looked at: `curl -X GET -d` is a call without parameters.
+        let body = if body.is_empty() || request.method() == Method::GET {
             Body::Empty
         } else if kind.starts_with("application/x-www-form-urlencoded") {
             Body::Form(form_urlencoded::parse(body).collect())
@@ -72,6 +75,7 @@ impl<'a> Call<'a> {
             family,
             method: request.method(),
             header_token: header("x-acs-dingtalk-access-token"),
+            wants_json: header(ACCEPT.as_str()).is_some_and(|accept| accept.contains("application/json")),
             query: form_urlencoded::parse(request.query_string().as_bytes()).collect(),
             body,
         }

@@ -26,6 +26,8 @@ pub(super) enum Said {
     New(u16, String, String),
     /// The new family's refusal of an app without the permission.
     Forbidden(String, &'static str),
+    /// An answer in XML, for a caller that has not asked for JSON.
+    Xml(String),
     /// No such path.
     Unknown,
 }
@@ -51,6 +53,10 @@ pub(super) fn permission_text(app_key: &str, scope: &str) -> String {
 
 /// The answer with its status.
 pub(super) fn answer(family: Family, path: &str, said: Said, cut: bool) -> HttpResponse {
+    let kind = match said {
+        Said::Xml(_) => "application/xml",
+        _ => "application/json",
+    };
     let (status, text) = shaped(family, path, said);
     let text = if cut {
         let half = text.len() / 2;
@@ -59,7 +65,7 @@ pub(super) fn answer(family: Family, path: &str, said: Said, cut: bool) -> HttpR
         text
     };
     HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::OK))
-        .content_type("application/json")
+        .content_type(kind)
         .body(text)
 }
 
@@ -73,6 +79,7 @@ struct Wrapped<'a> {
 
 fn shaped(family: Family, path: &str, said: Said) -> (u16, Vec<u8>) {
     let (status, mut body) = match said {
+        Said::Xml(text) => return (200, text.into_bytes()),
         Said::Flat(payload) if family == Family::New => return (200, payload.to_string().into_bytes()),
         Said::Flat(payload) => {
             let mut body = Map::from_iter([("errcode".to_owned(), json!(0)), ("errmsg".to_owned(), json!("ok"))]);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use aws_lc_rs::digest::{SHA256, SHA512, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -32,6 +32,9 @@ const LOGOUT_EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 /// Seconds for which a logout token may be delivered: it is signed anew at each attempt.
 const LOGOUT_TOKEN_LIFE_S: i64 = 120;
 
+/// No token of ours is longer: servers take no longer line in a header, and the verifier refuses it unread.
+pub(super) const MAX_TOKEN_BYTES: usize = 8 * 1024;
+
 /// Signs with the keys of the deployment.
 #[derive(Clone)]
 pub struct Issuer {
@@ -45,7 +48,7 @@ impl Issuer {
     /// generation of the session the claims are the same, so that a repeated refresh gets the same answer.
     ///
     /// # Errors
-    /// [`Error::Internal`] when no key signs.
+    /// [`Error::Internal`] when no key signs, or the subject holds more roles and powers than a token can tell of.
     pub fn access_token(&self, session: &session::Model, identity: Option<Identity>) -> Result<(String, i64), Error> {
         let issued_at = session.refreshed_at.timestamp();
         let claims = AccessClaims {
@@ -61,6 +64,14 @@ impl Issuer {
             identity,
         };
         let token = self.sign(self.settings.algorithm, ACCESS_TOKEN_TYPE, &claims)?;
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(Error::Internal(anyhow!(
+                "the access token of subject {} would have {} bytes, and {MAX_TOKEN_BYTES} is the most: grant it fewer \
+                 roles, or let them allow less",
+                claims.sub,
+                token.len()
+            )));
+        }
         Ok((token, claims.exp))
     }
 

@@ -13,7 +13,7 @@ use super::key_pair::{self, KeyPair};
 use super::seal::Sealer;
 use super::signing_key;
 use crate::config::tokens::Algorithm;
-use crate::database::Database;
+use crate::database::{self, Database};
 
 /// How long a key is published before it signs: readers keep the key set for five minutes, as it tells them, and
 /// other instances read the table twice a minute.
@@ -65,7 +65,7 @@ impl Keys {
 
     /// Reads the table again: another instance may have added keys.
     pub(super) async fn reload(&self, database: &Database, sealer: &Arc<Sealer>) -> anyhow::Result<()> {
-        let rows = signing_key::all(database.reader())
+        let rows = database::within_limit(signing_key::all(database.reader()))
             .await
             .context("the signing keys cannot be read")?;
         let pairs = rows

@@ -30,6 +30,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ConnectionTrait, DbErr};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::cache::Cache;
 use crate::clients::Clients;
@@ -300,11 +301,8 @@ impl Tokens {
 
     /// The cookie of a stored browser session.
     #[must_use]
-    pub fn cookie(&self, session: &session::Model) -> String {
-        let handle = Handle {
-            session: session.id,
-            generation: 0,
-        };
+    pub fn cookie(&self, session: Uuid) -> String {
+        let handle = Handle { session, generation: 0 };
         handle.write(Mark::BrowserCookie, &self.0.sealer)
     }
 

@@ -23,6 +23,11 @@ impl Revocations {
         }
     }
 
+    /// For how long after its issue a token may count, in seconds: beyond that the end of its session may be forgotten.
+    pub(super) fn token_life_s(&self) -> i64 {
+        self.token_life.num_seconds()
+    }
+
     /// From when on the table must be read so that nothing which matters at `now` is missed; `last` is when it was
     /// last read with success.
     pub(super) fn read_from(&self, now: DateTime<Utc>, last: Option<DateTime<Utc>>) -> DateTime<Utc> {

@@ -56,26 +56,16 @@ impl Upkeep {
         }
     }
 
-    /// Works until told to stop.
+    /// Works until told to stop. The two go side by side: what ended has to be known within two seconds, however long a
+    /// key takes to be made or read.
     pub(super) async fn run(&self, stop: CancellationToken) {
+        tokio::join!(self.follow_endings(&stop), self.look_after_the_rest(&stop));
+    }
+
+    async fn follow_endings(&self, stop: &CancellationToken) {
         let mut calls = self.cache.subscribe(CHANNEL).await.ok();
         let mut last = Some(self.clock.now());
-        let (mut keys_at, mut swept_at) = (None, None);
-        // A clock that was put back does not put the work off.
-        let is_due = |at: Option<DateTime<Utc>>, every| at.is_none_or(|at| (self.clock.now() - at).abs() >= every);
         loop {
-            if is_due(keys_at, KEYS_EVERY) {
-                keys_at = Some(self.clock.now());
-                if let Err(cause) = self.look_after_keys().await {
-                    tracing::warn!(cause = format!("{cause:#}"), "the signing keys cannot be looked after");
-                }
-            }
-            if is_due(swept_at, SWEEP_EVERY) {
-                swept_at = Some(self.clock.now());
-                if let Err(cause) = self.sweep().await {
-                    tracing::warn!(%cause, "what is over cannot be forgotten");
-                }
-            }
             let call = async {
                 match &mut calls {
                     Some(calls) => calls.next().await.is_some(),
@@ -101,6 +91,30 @@ impl Upkeep {
                 }
             }
         }
+    }
+
+    async fn look_after_the_rest(&self, stop: &CancellationToken) {
+        let (mut keys_at, mut swept_at) = (None, None);
+        // A clock that was put back does not put the work off.
+        let is_due = |at: Option<DateTime<Utc>>, every| at.is_none_or(|at| (self.clock.now() - at).abs() >= every);
+        let work = async {
+            loop {
+                if is_due(keys_at, KEYS_EVERY) {
+                    keys_at = Some(self.clock.now());
+                    if let Err(cause) = self.look_after_keys().await {
+                        tracing::warn!(cause = format!("{cause:#}"), "the signing keys cannot be looked after");
+                    }
+                }
+                if is_due(swept_at, SWEEP_EVERY) {
+                    swept_at = Some(self.clock.now());
+                    if let Err(cause) = self.sweep().await {
+                        tracing::warn!(%cause, "what is over cannot be forgotten");
+                    }
+                }
+                sleep(LOOK_EVERY).await;
+            }
+        };
+        let _ = stop.run_until_cancelled(work).await;
     }
 
     /// Learns which sessions were ended since `last`, or while any token of theirs could live.

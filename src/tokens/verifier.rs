@@ -8,15 +8,12 @@ use jsonwebtoken::Validation;
 use moka::sync::Cache as Known;
 
 use super::claims::{AccessClaims, IdTokenHint};
-use super::issuer::{ACCESS_TOKEN_TYPE, ID_TOKEN_TYPE};
+use super::issuer::{ACCESS_TOKEN_TYPE, ID_TOKEN_TYPE, MAX_TOKEN_BYTES};
 use super::key_pair::{self, KeyPair};
 use super::keys::Keys;
 use super::revocations::Revocations;
 use crate::clock::Clock;
 use crate::error::Error;
-
-/// Longer than any token of ours: what is longer is refused unread.
-const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
 /// How many verified tokens are remembered, about a kilobyte each.
 const KNOWN_TOKENS: u64 = 20_000;
@@ -98,7 +95,11 @@ impl Verifier {
             None => {
                 let now = self.clock.now();
                 let claims = self.read(token, ACCESS_TOKEN_TYPE, |key| key.is_published(now));
-                let claims: Arc<AccessClaims> = Arc::new(claims.ok_or(INVALID)?);
+                let mut claims: AccessClaims = claims.ok_or(INVALID)?;
+                // Whoever shortens the life of tokens means those that are about as well.
+                let latest = claims.iat.saturating_add(self.revocations.token_life_s());
+                claims.exp = claims.exp.min(latest);
+                let claims = Arc::new(claims);
                 self.known.insert(token.into(), Arc::clone(&claims));
                 claims
             }

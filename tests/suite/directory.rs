@@ -191,6 +191,8 @@ async fn the_directory_is_read_by_whoever_has_the_scope_and_nobody_else() {
         for wrong in [&other, &page] {
             let refused = sso.get(path, wrong).await;
             assert_eq!((refused.status, refused.code()), (403, 1115), "{path}");
+            let challenge = refused.header("www-authenticate");
+            assert_eq!(challenge, "Bearer error=\"insufficient_scope\"");
         }
         assert_eq!(sso.get(path, "nonsense").await.code(), 1114);
     }

@@ -2,7 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use dingtalk_sso::config;
+use dingtalk_sso::database::Database;
+use dingtalk_sso::database::failure::is_away;
 use futures_util::future::join_all;
+use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -191,6 +195,49 @@ async fn a_database_that_somebody_locks_is_waited_for_in_bounds() {
         assert_eq!(login.status, 200, "{login:?}");
     }
     assert_eq!(store.rows_of_everything().await[0], 41);
+}
+
+#[tokio::test]
+async fn a_lock_that_mysql_does_not_give_in_time_counts_as_its_absence() {
+    let sso = Harness::start().await;
+    let url = sso.setting("DATABASE__URL");
+    if !url.starts_with("mysql") {
+        return skip("MySQL alone tells of it by a number of its own");
+    }
+    sso.log_in("manager01").await;
+    let settings = config::database::Database {
+        url: url.into(),
+        max_connections: 4,
+    };
+    let database = Database::open(&settings).await.expect("the database");
+    let holder = database.begin().await.expect("a transaction");
+    let waiter = database.begin().await.expect("a transaction");
+    let write = "UPDATE employees SET name = name";
+    holder.execute_unprepared(write).await.expect("the lock");
+    let patience = "SET SESSION innodb_lock_wait_timeout = 1";
+    waiter.execute_unprepared(patience).await.expect("a setting");
+    let refused = waiter.execute_unprepared(write).await.expect_err("no lock");
+    assert!(is_away(&refused), "{refused:?}");
+}
+
+#[tokio::test]
+async fn ends_of_sessions_are_learned_of_while_the_keys_cannot_be_read() {
+    if given("TEST_DATABASE_URL").is_none() {
+        return skip("SQLite lets everybody read what is locked");
+    }
+    let sso = Harness::start().await;
+    let other = sso.second_instance().await;
+    let token = sso.log_in("manager01").await.text("token");
+    assert_eq!(sso.me(&token).await.status, 200);
+    let store = sso.store().await;
+    store.lock_table("signing_keys").await;
+    // Both look after their keys about now.
+    sso.advance_s(30);
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(other.log_out(&token).await.status, 204);
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(sso.me(&token).await.code(), 1114);
+    store.unlock_tables().await;
 }
 
 #[rstest::rstest]

@@ -96,3 +96,37 @@ async fn a_granted_role_is_in_the_next_answer() {
     assert_eq!(entry.body["roles"], serde_json::json!(["reporter"]));
     assert_eq!(entry.body["power"], serde_json::json!(["report:read"]));
 }
+
+#[tokio::test]
+async fn a_shorter_life_of_tokens_holds_for_those_that_are_about_and_brings_none_back() {
+    let mut sso = Harness::with(&[("TOKENS__ACCESS_TTL_S", "86400")]).await;
+    let entry = sso.log_in("manager01").await;
+    let ended = sso.log_in("user00001").await.text("token");
+    assert_eq!(sso.log_out(&ended).await.status, 204);
+    sso.advance_s(200);
+    sso.set("TOKENS__ACCESS_TTL_S", "60");
+    let later = sso.second_instance().await;
+    assert_eq!(later.me(&ended).await.code(), 1114, "its end is not remembered there");
+    assert_eq!(later.me(&entry.text("token")).await.code(), 1114);
+    let renewed = later.refresh(&entry.text("refreshToken")).await;
+    assert_eq!(later.me(&renewed.text("token")).await.status, 200);
+}
+
+#[tokio::test]
+async fn no_token_is_given_that_would_not_be_taken() {
+    let sso = Harness::start().await;
+    sso.log_in("manager01").await;
+    for role in ["one", "two", "three"] {
+        let power: Vec<String> = (0..60).map(|number| format!("{role}-{number:-<58}")).collect();
+        let power: Vec<&str> = power.iter().map(String::as_str).collect();
+        sso.command(&[&["role", "set", role], &power[..]].concat()).await;
+        sso.command(&["role", "grant", "manager01", role]).await;
+    }
+    let entry = sso.log_in("manager01").await;
+    assert_eq!((entry.status, entry.code()), (500, 1108));
+    for role in ["two", "three"] {
+        sso.command(&["role", "revoke", "manager01", role]).await;
+    }
+    let token = sso.log_in("manager01").await.text("token");
+    assert_eq!(sso.me(&token).await.status, 200);
+}

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use reqwest::Method;
 use rstest::rstest;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::time::timeout;
 
 use crate::harness::Harness;
 use crate::process::{Output, run};
@@ -63,6 +65,23 @@ async fn every_fault_of_the_settings_is_named_at_once() {
         !output.stderr.contains("hidden"),
         "no value is shown: it may be a secret"
     );
+}
+
+#[tokio::test]
+async fn a_micro_app_and_an_application_never_have_one_name() {
+    let mut sso = Harness::start().await;
+    sso.command(&["client", "add", "reports"]).await;
+    for (key, value) in [("APP_KEY", "dingother"), ("APP_SECRET", "secret"), ("AGENT_ID", "2")] {
+        sso.set(&format!("APPS__REPORTS__{key}"), value);
+    }
+    let started = timeout(Duration::from_mins(1), sso.refused(&["serve"])).await;
+    let told = started.expect("it does not serve");
+    assert!(
+        told.contains("apps.reports") && told.contains("client show reports"),
+        "{told}"
+    );
+    let told = sso.refused(&["client", "add", "default"]).await;
+    assert!(told.contains("micro-app's name"), "{told}");
 }
 
 #[tokio::test]

@@ -19,8 +19,6 @@ const DEPARTMENTS: &str = "departments";
 const MEMBER_LISTS: &str = "member lists";
 const MEMBERS: &str = "members";
 
-/// The root department, which stands for the whole company.
-const ROOT: DepartmentId = DepartmentId(1);
 /// What to do where the range is too small.
 const WIDEN: &str =
     "widen it in the developer console: 权限管理 › 通讯录权限范围, and 可见范围 of the version that is released";
@@ -100,7 +98,7 @@ async fn examine_app(dingtalk: &DingTalk, app: &str) -> Vec<Finding> {
             // It may well be the whole company.
             VisibleRange {
                 authed_user: Vec::new(),
-                authed_dept: vec![ROOT],
+                authed_dept: vec![DepartmentId::ROOT],
             }
         }
     };
@@ -131,7 +129,7 @@ async fn contacts(dingtalk: &DingTalk, app: &str, range: VisibleRange) -> [Findi
 
 fn visible_range(range: &VisibleRange) -> Finding {
     let people = range.authed_user.len();
-    if range.authed_dept.contains(&ROOT) {
+    if range.authed_dept.contains(&DepartmentId::ROOT) {
         return Finding::ok(RANGE, "the whole company");
     }
     if range.authed_dept.is_empty() && people == 0 {

@@ -2,18 +2,12 @@
 
 use std::path::Path;
 
-use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
-use secrecy::ExposeSecret as _;
 use url::Url;
 
 use super::finding::Finding;
 use crate::config::events::EventsMode;
 use crate::config::{Purpose, Settings};
-
-/// Base64 as DingTalk has it in the AES key: the last of 43 characters may carry bits that mean nothing.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, NO_PAD.with_decode_allow_trailing_bits(true));
+use crate::dingtalk::envelope::Envelopes;
 
 /// Reads the settings as `serve` would. Where something is missing, all that can do without goes on: faulty values
 /// alone leave no settings.
@@ -85,9 +79,8 @@ fn events(settings: &Settings) -> Finding {
         EventsMode::Stream => return Finding::ok(CHECK, "by Stream mode, which needs no key of its own"),
         EventsMode::Http => {}
     }
-    let key = events.aes_key.as_ref().map(|key| LENIENT.decode(key.expose_secret()));
-    let decodes = matches!(&key, Some(Ok(key)) if key.len() == 32);
-    if events.token.is_none() || !decodes {
+    let keys = events.token.clone().zip(events.aes_key.as_ref());
+    if keys.is_none_or(|(token, key)| Envelopes::new(token, key, Vec::new()).is_err()) {
         return Finding::failed(
             CHECK,
             "token or aes_key of the callback cannot be used",

@@ -205,6 +205,11 @@ pub(in crate::simulator) fn open(state: &mut State, call: &Call<'_>) -> Said {
     let now_ms = state.clock.unix_millis();
     state.outbox.stream.tickets.insert(ticket.clone(), now_ms + TICKET_MS);
     let endpoint = format!("{}/connect", state.base.replacen("http", "ws", 1));
+    if !call.wants_json {
+        return Said::Xml(format!(
+            "<response><endpoint>{endpoint}</endpoint><ticket>{ticket}</ticket></response>"
+        ));
+    }
     Said::Flat(json!({"endpoint": endpoint, "ticket": ticket}))
 }
 

@@ -1,6 +1,9 @@
 //! Sign-ins belong to the browser that began them: login CSRF, session fixation, doubled returns.
 
+use std::time::Duration;
+
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::application::Application;
 use super::browser::{Browser, SESSION, page_code, parameter, path_of};
@@ -143,6 +146,76 @@ async fn a_doubled_return_goes_where_the_first_one_went() {
 }
 
 #[tokio::test]
+async fn a_return_that_is_doubled_while_the_first_is_under_way_gets_what_that_gets() {
+    let sso = Harness::start().await;
+    let app = Application::added(&sso, "app", &[]).await;
+    let mut browser = Browser::outside();
+    let state = browser.asked_to_sign_in(&sso, &app.authorize(&[])).await;
+    let code = page_code(&sso, "manager01").await;
+    let slow = json!({"path": "/v1.0/oauth2/userAccessToken", "kind": "delay", "times": 1, "delay_ms": 400});
+    sso.company("faults", slow).await;
+    let (mut one, mut other) = (browser.clone(), browser);
+    let (first, second) = tokio::join!(one.come_back(&sso, &state, &code), other.come_back(&sso, &state, &code));
+    assert!(parameter(first.sent_to(), "code").is_some());
+    assert_eq!(first.sent_to(), second.sent_to());
+    // The browser keeps the cookie of the answer that it shows.
+    assert_eq!(one.cookies[SESSION], other.cookies[SESSION]);
+    assert_eq!(sso.calls("/v1.0/oauth2/userAccessToken").await, 1);
+}
+
+#[tokio::test]
+async fn a_browser_that_lets_go_of_its_return_finds_it_done_when_it_comes_again() {
+    let sso = Harness::start().await;
+    let app = Application::added(&sso, "app", &[]).await;
+    let mut browser = Browser::outside();
+    let state = browser.asked_to_sign_in(&sso, &app.authorize(&[])).await;
+    let code = page_code(&sso, "manager01").await;
+    let slow = json!({"path": "/v1.0/oauth2/userAccessToken", "kind": "delay", "times": 1, "delay_ms": 400});
+    sso.company("faults", slow).await;
+    let mut gone = browser.clone();
+    let first = gone.come_back(&sso, &state, &code);
+    let gave_up = timeout(Duration::from_millis(150), first).await;
+    assert!(gave_up.is_err(), "it is under way");
+    let back = browser.come_back(&sso, &state, &code).await;
+    assert!(parameter(back.sent_to(), "code").is_some());
+    assert!(browser.cookies.contains_key(SESSION));
+    assert_eq!(sso.calls("/v1.0/oauth2/userAccessToken").await, 1);
+}
+
+#[tokio::test]
+async fn a_return_that_fails_sends_no_code_twice() {
+    let sso = Harness::start().await;
+    let app = Application::added(&sso, "app", &[]).await;
+    let mut browser = Browser::outside();
+    let state = browser.asked_to_sign_in(&sso, &app.authorize(&[])).await;
+    let code = page_code(&sso, "manager01").await;
+    sso.fault("/v1.0/contact/users/me", "app_qps").await;
+    let (mut one, mut other) = (browser.clone(), browser.clone());
+    let pages = tokio::join!(one.come_back(&sso, &state, &code), other.come_back(&sso, &state, &code));
+    let mut codes = [pages.0.code(), pages.1.code()];
+    codes.sort_unstable();
+    assert_eq!(codes, [1101, 1112]);
+    let failed = if pages.0.code() == 1112 { pages.0 } else { pages.1 };
+    assert!(failed.text.contains("with a new code"), "{failed:?}");
+    assert_eq!(browser.come_back(&sso, &state, &code).await.code(), 1101);
+    assert_eq!(sso.calls("/v1.0/oauth2/userAccessToken").await, 1);
+}
+
+#[tokio::test]
+async fn where_an_auth_code_is_refused_the_other_way_stays_open() {
+    let sso = Harness::start().await;
+    let app = Application::added(&sso, "app", &[]).await;
+    let mut browser = Browser::inside();
+    let state = browser.asked_to_sign_in(&sso, &app.authorize(&[])).await;
+    assert_eq!(browser.post_code(&sso, &state, "no-such-code").await.code(), 1103);
+    let page = browser.get(&sso, &format!("/login/page?state={state}")).await;
+    assert_eq!(page.sent_to().host_str(), Some("login.dingtalk.com"));
+    let code = page_code(&sso, "manager01").await;
+    let back = browser.come_back(&sso, &state, &code).await;
+    assert!(parameter(back.sent_to(), "code").is_some());
+}
+
+#[tokio::test]
 async fn a_sign_in_that_takes_too_long_starts_again() {
     let sso = Harness::start().await;
     let app = Application::added(&sso, "app", &[]).await;
@@ -172,4 +245,22 @@ async fn the_page_inside_dingtalk_is_shown_for_a_sign_in_of_this_browser_alone()
     // Where the code cannot be had, the other way is open.
     let page = browser.get(&sso, &format!("/login/page?state={state}")).await;
     assert_eq!(page.sent_to().host_str(), Some("login.dingtalk.com"));
+}
+
+#[tokio::test]
+async fn behind_a_path_the_pages_stay_below_it() {
+    let sso = Harness::with(&[("HTTP__PUBLIC_URL", "https://corp.example/sso/")]).await;
+    let app = Application::added(&sso, "app", &[]).await;
+    let mut browser = Browser::inside();
+    let page = browser.get(&sso, &app.authorize(&[])).await;
+    let state = parameter(page.sent_to(), "state").expect("a state");
+    assert_eq!(page.headers["location"], format!("/sso/login/dingtalk?state={state}"));
+    let sign_in = browser.get(&sso, &format!("/login/dingtalk?state={state}")).await;
+    let sign_out = browser.get(&sso, "/oauth2/logout").await;
+    for page in [sign_in, sign_out] {
+        assert_eq!(page.status, 200, "{page:?}");
+        for link in ["href", "src", "action"].map(|name| format!("{name}=\"/")) {
+            assert!(!page.text.contains(&link), "{link}: {}", page.text);
+        }
+    }
 }

@@ -50,6 +50,9 @@ async fn wrong_credentials_are_refused_in_the_words_of_each_endpoint() {
         let said = platform.get(&format!("/gettoken?{query}")).await;
         assert_eq!((said.status, &said.body["errcode"]), (200, &json!(code)), "{query}");
     }
+    let form = [("appkey", "dingdemoappkey"), ("appsecret", "demo-app-secret")];
+    let in_the_body = said(platform.request(Method::GET, "/gettoken").form(&form)).await;
+    assert_eq!(in_the_body.body["errcode"], 40035, "of a GET the query counts alone");
     let new = async |body: Value| platform.post("/v1.0/oauth2/accessToken", &body).await;
     let wrong = new(json!({"appKey": "dingdemoappkey", "appSecret": "x"})).await;
     assert_eq!(
@@ -278,4 +281,20 @@ async fn the_clients_script_and_a_wrong_company_are_answered_as_the_client_does(
     );
     let picture = platform.get("/_/avatars/manager01.svg").await;
     assert!(picture.text.starts_with("<svg") && picture.text.contains("张三"));
+}
+
+#[tokio::test]
+async fn a_stream_is_opened_in_xml_for_whoever_does_not_ask_for_json() {
+    let platform = Platform::start().await;
+    let asked = json!({
+        "clientId": "dingdemoappkey", "clientSecret": "demo-app-secret",
+        "subscriptions": [{"type": "EVENT", "topic": "*"}],
+    });
+    let open = async |accept: &str| {
+        let request = platform.request(Method::POST, "/v1.0/gateway/connections/open");
+        said(request.header("accept", accept).json(&asked)).await
+    };
+    let xml = open("*/*").await;
+    assert!(xml.status == 200 && xml.text.starts_with('<'), "{xml:?}");
+    assert!(open("application/json").await.body["ticket"].is_string());
 }
