@@ -1,8 +1,8 @@
 //! Learns of departments that are not known yet from DingTalk: one login at a time, and never for long.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -22,15 +22,12 @@ pub struct Learning(Arc<House>);
 
 struct House {
     departments: Departments,
-    turn: Mutex<Turn>,
-    /// Whether the one login that is learning has come to the database.
+    /// Held by the one login that is learning.
+    turn: Mutex<()>,
+    /// Whether that one has come to the database.
     storing: AtomicBool,
-}
-
-/// The turn of one login, which knows of the last attempt that did not succeed.
-#[derive(Default)]
-struct Turn {
-    lacking: Option<(Instant, Lacking)>,
+    /// The last attempt that did not succeed.
+    failure: std::sync::Mutex<Option<(Instant, Lacking)>>,
 }
 
 /// What was lacking.
@@ -48,6 +45,7 @@ impl Learning {
             departments,
             turn: Mutex::default(),
             storing: AtomicBool::new(false),
+            failure: std::sync::Mutex::default(),
         }))
     }
 
@@ -66,22 +64,25 @@ impl Learning {
             return Ok(());
         }
         let began = Instant::now();
-        let Ok(mut turn) = timeout_at(began + LEARN_FOR, house.turn.lock()).await else {
-            if house.storing.load(Ordering::Relaxed) {
+        let turn = timeout_at(began + LEARN_FOR, house.turn.lock()).await;
+        // Looked at before what was lacking, which is noted before this is over.
+        let storing = house.storing.load(Ordering::SeqCst);
+        // What went wrong while this login waited would go wrong again.
+        match (house.lacking_since(began), &turn) {
+            (Some(Lacking::Departments), _) => return Ok(()),
+            (Some(Lacking::Database), _) => {
+                return Err(Error::Unavailable(anyhow::anyhow!("as for the login before this one")));
+            }
+            (None, Err(_elapsed)) if storing => {
                 return Err(Error::Unavailable(anyhow::anyhow!(
                     "the database does not store departments in time"
                 )));
             }
-            tracing::warn!(SLOW);
-            return Ok(());
-        };
-        // What went wrong while this login waited would go wrong again.
-        match turn.lacking {
-            Some((since, Lacking::Departments)) if since > began => return Ok(()),
-            Some((since, Lacking::Database)) if since > began => {
-                return Err(Error::Unavailable(anyhow::anyhow!("as for the login before this one")));
+            (None, Err(_elapsed)) => {
+                tracing::warn!(SLOW);
+                return Ok(());
             }
-            _ => {}
+            (None, Ok(_)) => {}
         }
         let mut tree = (*house.departments.tree()).clone();
         incomplete.retain(|id| tree.missing(*id).is_some());
@@ -92,19 +93,20 @@ impl Learning {
             false
         });
         if !whole {
-            turn.lacking = Some((Instant::now(), Lacking::Departments));
+            house.note(Lacking::Departments);
         }
         if told.is_empty() {
             return Ok(());
         }
-        house.storing.store(true, Ordering::Relaxed);
+        house.storing.store(true, Ordering::SeqCst);
         let written = house.departments.write(&told, &[]).await;
-        house.storing.store(false, Ordering::Relaxed);
+        // Noted first: who ceases to wait in between must not take it for a slow platform.
+        if let Err(Error::Unavailable(_)) = written {
+            house.note(Lacking::Database);
+        }
+        house.storing.store(false, Ordering::SeqCst);
         match written {
-            Err(cause @ Error::Unavailable(_)) => {
-                turn.lacking = Some((Instant::now(), Lacking::Database));
-                Err(cause)
-            }
+            Err(cause @ Error::Unavailable(_)) => Err(cause),
             Err(cause) => {
                 tracing::warn!(%cause, "departments cannot be stored; they are read again at the next login");
                 Ok(())
@@ -121,5 +123,18 @@ impl Learning {
             }
         }
         true
+    }
+}
+
+impl House {
+    /// What was lacking in an attempt that has ended since.
+    fn lacking_since(&self, began: Instant) -> Option<Lacking> {
+        let failure = *self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        failure.filter(|(at, _)| *at > began).map(|(_, lacking)| lacking)
+    }
+
+    fn note(&self, lacking: Lacking) {
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        *failure = Some((Instant::now(), lacking));
     }
 }
