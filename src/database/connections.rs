@@ -14,6 +14,9 @@ pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a connection that is given back may take to answer.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// What a reader of SQLite keeps of the file for itself: below zero it counts KiB.
+const READER_CACHE: &str = "-256";
+
 /// What every transaction at PostgreSQL is, whatever the server's default: said once a connection, not at each.
 const POSTGRES_TRANSACTIONS: &str =
     "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE";
@@ -77,7 +80,8 @@ pub(super) async fn of_sqlite(url: &str, readers: u32) -> anyhow::Result<(Databa
     let reader = if in_memory {
         writer.clone()
     } else {
-        pool(readers.clamp(1, 8)).connect_lazy_with(options)
+        // What several of them read is kept once, by the system.
+        pool(readers.clamp(1, 8)).connect_lazy_with(options.pragma("cache_size", READER_CACHE))
     };
     Ok((
         SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),

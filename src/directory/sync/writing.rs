@@ -23,8 +23,10 @@ use crate::directory::tree::Node;
 use crate::directory::{employee, leaving};
 use crate::error::Error;
 
-/// People in one transaction: a login that comes in the middle waits for its end.
+/// People in one transaction while others want to write: a login that comes in the middle waits for its end.
 const CHUNK: usize = 100;
+/// People in one transaction while nobody else does.
+const LARGE_CHUNK: usize = 500;
 /// So many times as long as a chunk took it rests after it, if others want to write as well: most of them then meet
 /// no chunk at all.
 const REST: u32 = 2;
@@ -65,11 +67,11 @@ impl Writing<'_> {
         for leavers in leavers.chunks(CHUNK) {
             overtaken.people.extend(self.write_leavers(leavers).await?);
         }
-        let mut after: Option<String> = None;
+        let (mut after, mut size): (Option<String>, usize) = (None, CHUNK);
         loop {
             let profiles = snapshot
                 .people
-                .after(after.as_deref(), CHUNK)
+                .after(after.as_deref(), size)
                 .map_err(|cause| Error::Internal(cause.into()))?;
             let Some(last) = profiles.last() else {
                 return Ok(overtaken);
@@ -83,7 +85,10 @@ impl Writing<'_> {
             });
             // The chunk itself is one.
             if self.roster.database.begun() > before + 1 {
+                size = CHUNK;
                 sleep(began.elapsed() * REST).await;
+            } else {
+                size = LARGE_CHUNK;
             }
         }
     }
