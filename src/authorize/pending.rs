@@ -122,15 +122,17 @@ impl PendingSignIns {
                     }
                 }
                 None if look > 0 => return Ok(None),
-                None => {
-                    let found: Option<Pending> = self.get(&key("pending", state)).await?;
-                    if !found.is_some_and(|pending| same(&pending.binding, &binding)) {
-                        return Ok(None);
+                None => match self.get::<Pending>(&key("pending", state)).await? {
+                    Some(pending) if !same(&pending.binding, &binding) => return Ok(None),
+                    Some(_) => {
+                        if let Some(target) = self.begin(state, &binding).await? {
+                            return Ok(Some(Return::First(target)));
+                        }
                     }
-                    if let Some(target) = self.begin(state, &binding).await? {
-                        return Ok(Some(Return::First(target)));
-                    }
-                }
+                    // Another has begun since the look above, or there is no such sign-in.
+                    None if self.get::<Came>(&key("came", state)).await?.is_none() => return Ok(None),
+                    None => continue,
+                },
             }
             sleep(LOOK_EVERY).await;
         }
