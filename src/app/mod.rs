@@ -96,9 +96,19 @@ pub async fn start(
     if settings.http.workers > 0 {
         server = server.workers(settings.http.workers);
     }
-    let server = server
+    let bound = server
         .bind(settings.http.listen)
-        .with_context(|| format!("http.listen: {} cannot be bound", settings.http.listen))?;
+        .with_context(|| format!("http.listen: {} cannot be bound", settings.http.listen));
+    let server = match bound {
+        Ok(server) => server,
+        Err(cause) => {
+            // The rooms are at work already: whoever removes their files next must not find them writing.
+            stop.cancel();
+            let _ = events.await;
+            database.close().await;
+            return Err(cause);
+        }
+    };
     let address = server.addrs().first().copied().context("no address was bound")?;
     let server = server.run();
     let handle = server.handle();
