@@ -22,7 +22,8 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::database::Database;
 use crate::error::Error;
-use crate::http::{self, Meters, TrustedProxies};
+use crate::http::meters::Meters;
+use crate::http::{self, TrustedProxies};
 use crate::{openapi, telemetry};
 use rooms::Rooms;
 

@@ -118,13 +118,11 @@ impl Claims {
 
     /// The object cannot be read yet, which is nobody's fault: it is due again after a pause.
     pub(super) async fn postpone(&self, claim: &Claim, pause: TimeDelta) -> Result<(), Error> {
-        database::within_tries(|| async {
+        let postponing = self.database.transact(async |transaction| {
             let due_at = self.clock.now() + pause;
-            let transaction = self.database.begin().await?;
-            event_object::give_back(&transaction, &self.corp_id, &claim.object, claim.lease, due_at).await?;
-            transaction.commit().await
-        })
-        .await
+            event_object::give_back(transaction, &self.corp_id, &claim.object, claim.lease, due_at).await
+        });
+        postponing.await.map(drop)
     }
 
     async fn strike_if_done(&self, transaction: &DatabaseTransaction, object: &str) -> Result<(), DbErr> {

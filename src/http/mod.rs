@@ -1,8 +1,9 @@
 //! What all requests share: an id, one log line, the one error shape, bounded bodies, and who is calling.
 
-use std::collections::HashMap;
+pub mod meters;
+
 use std::net::IpAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::body::MessageBody;
@@ -14,16 +15,15 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::{Bytes, BytesMut, Data};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError};
-use foldhash::fast::RandomState;
 use futures_util::StreamExt as _;
 use futures_util::future::LocalBoxFuture;
 use ipnet::IpNet;
-use metrics::{Counter, Histogram};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::error::{Error, OAuthError};
+use meters::Meters;
 
 /// The largest body that is read; everything this service is sent is far smaller.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -86,44 +86,6 @@ pub struct ErrorAnswer {
     error_description: String,
     /// The id under which the log has the cause.
     request_id: Uuid,
-}
-
-/// Counts requests and their times, by route. Clones share one set of meters.
-///
-/// A meter is made once and kept: to make its labels and find it by them costs more than the rest of what is done around
-/// a request.
-#[derive(Clone, Default)]
-pub struct Meters(Arc<RwLock<HashMap<String, Meter, RandomState>>>);
-
-/// The meters of one route.
-struct Meter {
-    duration: Histogram,
-    by_status: HashMap<u16, Counter, RandomState>,
-}
-
-impl Meters {
-    fn count(&self, route: &str, status: u16, took: Duration) {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(meter) = known.get(route)
-            && let Some(counter) = meter.by_status.get(&status)
-        {
-            counter.increment(1);
-            meter.duration.record(took.as_secs_f64());
-            return;
-        }
-        drop(known);
-        let label = || route.to_owned();
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let meter = known.entry(label()).or_insert_with(|| Meter {
-            duration: metrics::histogram!("http_request_duration_seconds", "route" => label()),
-            by_status: HashMap::default(),
-        });
-        let counter = meter.by_status.entry(status).or_insert_with(
-            || metrics::counter!("http_requests_total", "route" => label(), "status" => status.to_string()),
-        );
-        counter.increment(1);
-        meter.duration.record(took.as_secs_f64());
-    }
 }
 
 /// Gives every request its id, its log line, its place in the meters and, where it fails, its answer.
