@@ -22,7 +22,7 @@ pub struct Directory {
 pub(super) fn read(r: &mut Reader<'_>) -> Read<Directory> {
     const A_ROLE: &str = "write 1 to 64 visible ASCII characters";
     const A_LABEL: &str = "write 标签=role, the label as DingTalk shows it and a role of `role list`";
-    let calls_per_second = r.number("directory.calls_per_second", 1..=10_000);
+    let calls_per_second = r.number("directory.calls_per_second", 1..=100_000);
     let every = r.number("directory.sync_every_s", 0..=2_592_000);
     let admin_role = r.checked("directory.admin_role", check::role, A_ROLE);
     let label_roles = r.list("directory.label_roles", check::label_role, A_LABEL);

@@ -118,6 +118,28 @@ impl Model {
     }
 }
 
+/// Somebody who is here, by what DingTalk tells of them: a whole company is read so.
+#[derive(Debug)]
+pub(super) struct Here {
+    pub(super) id: i64,
+    pub(super) corp_id: String,
+    pub(super) userid: String,
+    unionid: Option<String>,
+    pub(super) name: String,
+    avatar: String,
+    position: String,
+}
+
+impl Here {
+    /// Whether DingTalk says nothing else than is stored, as in [`Model::complete`] and [`Model::differences`].
+    pub(super) fn is_as_told(&self, profile: &Profile) -> bool {
+        (profile.unionid.is_none() || profile.unionid == self.unionid)
+            && (profile.name.is_empty() || profile.name == self.name)
+            && profile.avatar == self.avatar
+            && profile.position == self.position
+    }
+}
+
 /// The rows of some userids, locked until the transaction ends where the database knows such locks: nobody
 /// disables an employee between this and the session that is about to be stored.
 pub(super) async fn lock(
@@ -147,21 +169,53 @@ pub(super) async fn find_many(
         .await
 }
 
-/// Userid and name of those who have not left, by userid, from behind `after` on.
-pub(super) async fn here_after(
+/// The columns of [`Here`], in their order.
+type HereRow = (i64, String, String, Option<String>, String, String, String);
+
+/// Those who have not left, of whatever company, by our id, from behind `after` on: if one company were asked for, a
+/// database would rather gather and sort it anew for every call.
+pub(super) async fn here_after(db: &impl ConnectionTrait, after: i64, most: u64) -> Result<Vec<Here>, DbErr> {
+    let rows: Vec<HereRow> = Entity::find()
+        .select_only()
+        .columns([
+            Column::Id,
+            Column::CorpId,
+            Column::Userid,
+            Column::Unionid,
+            Column::Name,
+            Column::Avatar,
+            Column::Position,
+        ])
+        .filter(Column::LeftAt.is_null())
+        .filter(Column::Id.gt(after))
+        .order_by_asc(Column::Id)
+        .limit(most)
+        .into_tuple()
+        .all(db)
+        .await?;
+    let here = |(id, corp_id, userid, unionid, name, avatar, position)| Here {
+        id,
+        corp_id,
+        userid,
+        unionid,
+        name,
+        avatar,
+        position,
+    };
+    Ok(rows.into_iter().map(here).collect())
+}
+
+/// Our ids of some userids.
+pub(super) async fn ids(
     db: &impl ConnectionTrait,
     corp_id: &str,
-    after: &str,
-    most: u64,
-) -> Result<Vec<(String, String)>, DbErr> {
+    userids: Vec<String>,
+) -> Result<Vec<(i64, String)>, DbErr> {
     Entity::find()
         .select_only()
-        .columns([Column::Userid, Column::Name])
+        .columns([Column::Id, Column::Userid])
         .filter(Column::CorpId.eq(corp_id))
-        .filter(Column::LeftAt.is_null())
-        .filter(Column::Userid.gt(after))
-        .order_by_asc(Column::Userid)
-        .limit(most)
+        .filter(Column::Userid.is_in(database::padded(userids)))
         .into_tuple()
         .all(db)
         .await

@@ -1,6 +1,6 @@
 //! The table of mapped grants: roles that somebody holds for what they are in DingTalk, apart from those granted here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
@@ -44,6 +44,15 @@ pub(super) async fn of_employees(db: &impl ConnectionTrait, ids: &[i64]) -> Resu
         .filter(Column::EmployeeId.is_in(ids.iter().copied()))
         .all(db)
         .await
+}
+
+/// The same by our id of the employee.
+pub(super) async fn by_employee(db: &impl ConnectionTrait, ids: &[i64]) -> Result<HashMap<i64, Vec<Model>>, DbErr> {
+    let mut grants: HashMap<i64, Vec<Model>> = HashMap::new();
+    for grant in of_employees(db, ids).await? {
+        grants.entry(grant.employee_id).or_default().push(grant);
+    }
+    Ok(grants)
 }
 
 /// Puts grants in the place of whatever these employees had.

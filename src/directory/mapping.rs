@@ -36,6 +36,15 @@ impl Mapping {
         }
     }
 
+    /// What somebody holds now, if it is something else than is stored.
+    pub(super) fn regranted(&self, profile: &Profile, stored: &[Model]) -> Option<BTreeSet<Grant>> {
+        if self.is_empty() {
+            return None;
+        }
+        let held: BTreeSet<Grant> = stored.iter().map(|grant| (grant.role.clone(), grant.source)).collect();
+        Some(self.grants(profile, stored)).filter(|brought| *brought != held)
+    }
+
     /// What somebody holds now; where the profile is silent, what they held of it before.
     pub(super) fn grants(&self, profile: &Profile, stored: &[Model]) -> BTreeSet<Grant> {
         let kept = |source: Source| {

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 
 use sea_orm::ActiveValue::Set;
-use sea_orm::QueryOrder as _;
 use sea_orm::entity::prelude::*;
-use serde::{Deserialize, Serialize};
+use sea_orm::{QueryOrder as _, QuerySelect as _};
 
 use super::employee;
 use crate::database;
@@ -22,16 +21,13 @@ pub struct Membership {
 }
 
 /// Belonging to one department, as DingTalk tells it: a page of members says less than a member's own record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToldMembership {
     /// DingTalk's id of the department.
-    #[serde(rename = "i")]
     pub department_id: i64,
     /// Whether it is the main one; none where nothing was said.
-    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
     pub main: Option<bool>,
     /// Whether the employee leads it; none where nothing was said.
-    #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
     pub leader: Option<bool>,
 }
 
@@ -118,6 +114,33 @@ pub(super) async fn by_employee(
             .entry(row.employee_id)
             .or_default()
             .push(Membership::from(&row));
+    }
+    Ok(memberships)
+}
+
+/// The same of all employees whose ids lie behind `after` and not behind `last`.
+pub(super) async fn within(
+    db: &impl ConnectionTrait,
+    after: i64,
+    last: i64,
+) -> Result<HashMap<i64, Vec<Membership>>, DbErr> {
+    let rows: Vec<(i64, i64, bool, bool)> = Entity::find()
+        .select_only()
+        .columns([Column::EmployeeId, Column::DepartmentId, Column::Main, Column::Leader])
+        .filter(Column::EmployeeId.gt(after))
+        .filter(Column::EmployeeId.lte(last))
+        .order_by_asc(Column::EmployeeId)
+        .order_by_asc(Column::Rank)
+        .into_tuple()
+        .all(db)
+        .await?;
+    let mut memberships: HashMap<i64, Vec<Membership>> = HashMap::new();
+    for (employee_id, department_id, main, leader) in rows {
+        memberships.entry(employee_id).or_default().push(Membership {
+            department_id,
+            main,
+            leader,
+        });
     }
     Ok(memberships)
 }

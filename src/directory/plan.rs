@@ -93,13 +93,8 @@ impl Plan {
         }
         let (matched, rows): (Vec<&Profile>, Vec<Model>) = matched.into_iter().unzip();
         let memberships = membership::by_employee(db, &rows).await?;
-        let mut grants: HashMap<i64, Vec<mapped_grant::Model>> = HashMap::new();
-        if !roster.mapping.is_empty() {
-            let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-            for grant in mapped_grant::of_employees(db, &ids).await? {
-                grants.entry(grant.employee_id).or_default().push(grant);
-            }
-        }
+        let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+        let mut grants = roster.mapped_grants(db, &ids).await?;
         for (profile, row) in matched.into_iter().zip(&rows) {
             let memberships = memberships.get(&row.id).map_or(&[][..], Vec::as_slice);
             let grants = grants.remove(&row.id).unwrap_or_default();
@@ -114,13 +109,25 @@ impl Plan {
 
     /// Writes it, in the transaction in which it was made.
     pub(super) async fn write(
-        &mut self,
+        &self,
         transaction: &impl ConnectionTrait,
         roster: &Roster,
         now: DateTime<Utc>,
     ) -> Result<(), DbErr> {
         self.insert(transaction, roster, now).await?;
-        self.update(transaction, roster, now).await.map(|_stored| ())
+        self.change(transaction, roster, now).await?;
+        let userids: BTreeSet<&String> = self.placed.keys().chain(self.granted.keys()).collect();
+        if userids.is_empty() {
+            return Ok(());
+        }
+        let ids = employee::ids(transaction, &roster.corp_id, userids.into_iter().cloned().collect()).await?;
+        self.place(
+            transaction,
+            roster,
+            ids.iter().map(|(id, userid)| (*id, userid.as_str())),
+        )
+        .await?;
+        Ok(())
     }
 
     /// The first half: adds whoever is new.
@@ -149,24 +156,43 @@ impl Plan {
         if self.changes.is_empty() {
             return Ok((std::mem::take(&mut self.rows), memberships));
         }
+        self.change(transaction, roster, now).await?;
+        let rows = employee::lock(transaction, &roster.corp_id, &self.userids).await?;
+        let ids = rows.iter().map(|row| (row.id, row.userid.as_str()));
+        let placed = self.place(transaction, roster, ids).await?;
+        memberships.extend(placed.into_iter().map(|(id, placed)| (id, placed.clone())));
+        Ok((rows, memberships))
+    }
+
+    /// Brings rows up to date.
+    async fn change(
+        &self,
+        transaction: &impl ConnectionTrait,
+        roster: &Roster,
+        now: DateTime<Utc>,
+    ) -> Result<(), DbErr> {
         for (id, userid) in &self.renamed {
             employee::rename(transaction, *id, userid.clone(), now).await?;
         }
         employee::set_left(transaction, &self.returned, None, now).await?;
-        employee::upsert(transaction, &roster.corp_id, &self.changed, now).await?;
-        let rows = employee::lock(transaction, &roster.corp_id, &self.userids).await?;
-        let placed: Vec<(i64, &Vec<Membership>)> = rows
-            .iter()
-            .filter_map(|row| Some((row.id, self.placed.get(&row.userid)?)))
-            .collect();
+        employee::upsert(transaction, &roster.corp_id, &self.changed, now).await
+    }
+
+    /// Stores memberships and mapped grants of employees, given our ids of them; answers the memberships.
+    async fn place<'a>(
+        &self,
+        transaction: &impl ConnectionTrait,
+        roster: &Roster,
+        ids: impl Iterator<Item = (i64, &'a str)>,
+    ) -> Result<Vec<(i64, &Vec<Membership>)>, DbErr> {
+        let (mut placed, mut granted) = (Vec::new(), Vec::new());
+        for (id, userid) in ids {
+            placed.extend(self.placed.get(userid).map(|memberships| (id, memberships)));
+            granted.extend(self.granted.get(userid).map(|grants| (id, grants)));
+        }
         membership::replace(transaction, &roster.corp_id, &placed).await?;
-        memberships.extend(placed.into_iter().map(|(id, placed)| (id, placed.clone())));
-        let granted: Vec<(i64, &BTreeSet<Grant>)> = rows
-            .iter()
-            .filter_map(|row| Some((row.id, self.granted.get(&row.userid)?)))
-            .collect();
         mapped_grant::replace(transaction, &granted).await?;
-        Ok((rows, memberships))
+        Ok(placed)
     }
 
     fn add(&mut self, roster: &Roster, profile: &Profile) {
@@ -202,10 +228,8 @@ impl Plan {
         if moved {
             fields.push("departments");
         }
-        let brought = roster.mapping.grants(&profile, grants);
-        let held = grants.iter().map(|grant| (grant.role.clone(), grant.source)).collect();
-        let regranted = !roster.mapping.is_empty() && brought != held;
-        if regranted {
+        let brought = roster.mapping.regranted(&profile, grants);
+        if brought.is_some() {
             fields.push("roles");
         }
         if fields.is_empty() && row.left_at.is_none() {
@@ -218,7 +242,7 @@ impl Plan {
         if moved {
             self.placed.insert(profile.userid.clone(), told);
         }
-        if regranted {
+        if let Some(brought) = brought {
             self.granted.insert(profile.userid.clone(), brought);
         }
         if row.left_at.is_some() {

@@ -1,7 +1,6 @@
 //! What DingTalk says of an employee.
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 
 use super::membership::ToldMembership;
 use super::text::bounded;
@@ -13,39 +12,28 @@ const MAX_DEPARTMENTS: usize = 64;
 /// More labels than anybody has.
 const MAX_LABELS: usize = 256;
 
-/// What DingTalk says of an employee, in bounds that every database keeps. Under short names a sync keeps it by the
-/// hundred thousand.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What DingTalk says of an employee, in bounds that every database keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
     /// DingTalk's id within the company.
-    #[serde(rename = "u")]
     pub userid: String,
     /// DingTalk's id across companies.
-    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
     pub unionid: Option<String>,
     /// Full name.
-    #[serde(rename = "n")]
     pub name: String,
     /// Address of the picture, or nothing.
-    #[serde(rename = "a", default, skip_serializing_if = "String::is_empty")]
     pub avatar: String,
     /// Job title, or nothing.
-    #[serde(rename = "p", default, skip_serializing_if = "String::is_empty")]
     pub position: String,
     /// Departments in DingTalk's order.
-    #[serde(rename = "d")]
     pub memberships: Vec<ToldMembership>,
     /// Whether they administer the company in DingTalk; none where nothing was said.
-    #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
     pub admin: Option<bool>,
     /// Their labels in DingTalk; none where nothing was said.
-    #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<Vec<String>>,
     /// Whether this is their own record, and not an item of a list that somebody else may have overtaken.
-    #[serde(rename = "w")]
     pub whole: bool,
     /// When DingTalk was asked: whatever happened later may be missing here.
-    #[serde(rename = "t", with = "chrono::serde::ts_milliseconds")]
     pub as_of: DateTime<Utc>,
 }
 

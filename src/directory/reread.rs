@@ -129,7 +129,7 @@ impl Rereading {
     async fn store(&self, profile: &Profile) -> Result<Option<Reread>, Error> {
         let roster = &*self.roster;
         let storing = roster.database.transact(async |transaction| {
-            let mut plan = Plan::locked(transaction, roster, &[profile]).await?;
+            let plan = Plan::locked(transaction, roster, &[profile]).await?;
             if !plan.overtaken.is_empty() {
                 return Ok(None);
             }

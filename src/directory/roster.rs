@@ -51,6 +51,18 @@ impl Roster {
         .await
     }
 
+    /// The mapped grants of some employees by our id of the employee; none where nothing in DingTalk brings a role.
+    pub(super) async fn mapped_grants(
+        &self,
+        db: &impl ConnectionTrait,
+        ids: &[i64],
+    ) -> Result<HashMap<i64, Vec<mapped_grant::Model>>, DbErr> {
+        if self.mapping.is_empty() {
+            return Ok(HashMap::new());
+        }
+        mapped_grant::by_employee(db, ids).await
+    }
+
     async fn completed(
         &self,
         db: &impl ConnectionTrait,
@@ -73,11 +85,7 @@ impl Roster {
         }
         let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
         let grants = role_grant::of_employees(db, &ids).await?;
-        let mapped = if self.mapping.is_empty() {
-            Vec::new()
-        } else {
-            mapped_grant::of_employees(db, &ids).await?
-        };
+        let mapped = self.mapped_grants(db, &ids).await?;
         let roles: Vec<Role> = if grants.is_empty() && mapped.is_empty() {
             Vec::new()
         } else {
@@ -92,9 +100,8 @@ impl Roster {
                     .filter(|grant| grant.employee_id == row.id)
                     .map(|grant| grant.role.clone())
                     .collect();
-                let brought = mapped
-                    .iter()
-                    .filter(|grant| grant.employee_id == row.id && self.mapping.brings(grant));
+                let mapped = mapped.get(&row.id).map_or(&[][..], Vec::as_slice);
+                let brought = mapped.iter().filter(|grant| self.mapping.brings(grant));
                 held.extend(brought.map(|grant| grant.role.clone()));
                 if self.admins.contains(&row.userid) {
                     held.insert(ADMIN.to_owned());

@@ -103,8 +103,7 @@ impl Journal {
                 break;
             };
             for line in stage.steps.lines() {
-                let step = serde_json::from_str(line).map_err(unreadable)?;
-                snapshot.apply(step).map_err(unreadable)?;
+                snapshot.recall(line).map_err(unreadable)?;
             }
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! Reads the whole company from DingTalk and brings the directory in line with it.
 
+mod comparing;
 mod journal;
 pub mod lease;
 mod pace;
@@ -23,13 +24,13 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::departments::Departments;
-use super::employee;
 use super::reread::Rereading;
 use super::roster::Roster;
 use crate::config::directory::Directory;
 use crate::database;
 use crate::dingtalk::DingTalk;
 use crate::error::Error;
+use comparing::Compared;
 use journal::Journal;
 use lease::Lease;
 use pace::Pace;
@@ -47,8 +48,6 @@ const MOST_LEAVERS: usize = 10;
 const SHARE: usize = 20;
 /// How often it is looked whether it is time.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
-/// People whose userids are read from the database at once.
-const BATCH: u64 = 1000;
 
 /// Syncs of the directory. Clones share everything.
 #[derive(Clone)]
@@ -223,9 +222,9 @@ impl Sync {
             stages = Some(Stages::open(self.roster.database.clone(), lease, run).await?);
         }
         reading.read(&mut snapshot, &mut stages).await?;
+        let Compared { here, missing } = comparing::compare(&self.roster, &mut snapshot.people, progress).await?;
         progress.send_modify(|progress| progress.phase = Phase::Confirming);
         let gone = self.missing_departments(&reading, &mut snapshot, &mut stages).await?;
-        let (missing, here) = self.missing_people(&snapshot).await?;
         let bearable = MOST_LEAVERS.max(here / SHARE);
         let enough = if wanted.yes || wanted.dry_run {
             usize::MAX
@@ -258,6 +257,7 @@ impl Sync {
             progress,
             run,
             notes: here > 0,
+            mostly_new: here < snapshot.people.len() / 2,
             counts: Counts::default(),
             changes: Vec::new(),
         };
@@ -301,22 +301,5 @@ impl Sync {
             }
         }
         Ok(gone)
-    }
-
-    /// Whoever is stored as here and was not met, and how many are stored as here.
-    async fn missing_people(&self, snapshot: &Snapshot) -> Result<(Vec<(String, String)>, usize), SyncError> {
-        let roster = &*self.roster;
-        let (mut missing, mut here, mut after) = (Vec::new(), 0, String::new());
-        loop {
-            let reader = roster.database.reader();
-            let batch = employee::here_after(reader, &roster.corp_id, &after, BATCH);
-            let batch = database::within_limit(batch).await?;
-            let Some((last, _)) = batch.last() else {
-                return Ok((missing, here));
-            };
-            after.clone_from(last);
-            here += batch.len();
-            missing.extend(batch.into_iter().filter(|(userid, _)| !snapshot.people.has(userid)));
-        }
     }
 }

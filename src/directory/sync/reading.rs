@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use futures_util::stream::{self, FuturesUnordered, StreamExt as _};
 use tokio::sync::watch;
 use tokio::time::{interval, sleep};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::pace::Pace;
 use super::report::{Phase, Progress, SyncError};
@@ -79,9 +80,13 @@ impl Reading<'_> {
                     Some(steps) => steps.map_err(failed)?,
                     None => return Ok(()),
                 },
+                stored = stored(stages) => {
+                    stored?;
+                    continue;
+                }
                 _ = store.tick() => {
                     if let Some(stages) = stages {
-                        stages.flush().await?;
+                        stages.begin().await?;
                     }
                     continue;
                 }
@@ -130,8 +135,14 @@ impl Reading<'_> {
 
     async fn work(&self, work: Work) -> Result<Vec<Step>, DingTalkError> {
         let (id, steps) = match work {
-            Work::Children(id) => (id, self.repeated(|| self.children(id)).await),
-            Work::Members(id, cursor) => (id, self.repeated(|| self.members(id, cursor)).await),
+            Work::Children(id) => {
+                let call = || beside(children(self.dingtalk.clone(), id, self.clock.now()));
+                (id, self.repeated(call).await)
+            }
+            Work::Members(id, cursor) => {
+                let call = || beside(members(self.dingtalk.clone(), id, cursor));
+                (id, self.repeated(call).await)
+            }
         };
         match steps {
             Err(cause) if is_no_department(&cause) => Ok(vec![Step::Gone(id)]),
@@ -147,46 +158,6 @@ impl Reading<'_> {
             }
             steps => steps,
         }
-    }
-
-    async fn children(&self, id: i64) -> Result<Vec<Step>, DingTalkError> {
-        let as_of = self.clock.now();
-        let children = self.dingtalk.sub_departments(DEFAULT_APP, DepartmentId(id)).await?;
-        let mut steps: Vec<Step> = children
-            .into_iter()
-            .map(|child| {
-                let child_id = child.id.0;
-                let node = node(child);
-                Step::Found {
-                    id: child_id,
-                    name: node.name,
-                    parent_id: node.parent_id.or(Some(id)),
-                    as_of,
-                }
-            })
-            .collect();
-        steps.push(Step::Expanded(id));
-        Ok(steps)
-    }
-
-    async fn members(&self, id: i64, cursor: u64) -> Result<Vec<Step>, DingTalkError> {
-        let department = DepartmentId(id);
-        let page = self
-            .dingtalk
-            .department_members(DEFAULT_APP, department, cursor)
-            .await?;
-        let next = match page.next_cursor.filter(|_| page.has_more) {
-            // A page that does not lead on is no success: what follows it would count as gone.
-            Some(next) if next <= cursor => return Err(no_next_page()),
-            None if page.has_more => return Err(no_next_page()),
-            next => next,
-        };
-        let members = page.list.into_iter();
-        let mut steps: Vec<Step> = members
-            .map(|contact| Step::Member(Profile::listed(contact, department)))
-            .collect();
-        steps.push(Step::Read { department: id, next });
-        Ok(steps)
     }
 
     /// Asks for people whom the reading did not meet; `enough` says when no more need be asked for.
@@ -279,17 +250,74 @@ impl Reading<'_> {
     }
 }
 
+/// Makes a call beside the others, where another core is free: much of it is reading what was answered.
+async fn beside(
+    call: impl Future<Output = Result<Vec<Step>, DingTalkError>> + Send + 'static,
+) -> Result<Vec<Step>, DingTalkError> {
+    let made = AbortOnDropHandle::new(tokio::spawn(call)).await;
+    made.unwrap_or_else(|cause| {
+        Err(DingTalkError::Unavailable {
+            code_spent: CodeSpent::No,
+            detail: cause.to_string(),
+        })
+    })
+}
+
+async fn children(dingtalk: DingTalk, id: i64, as_of: DateTime<Utc>) -> Result<Vec<Step>, DingTalkError> {
+    let children = dingtalk.sub_departments(DEFAULT_APP, DepartmentId(id)).await?;
+    let mut steps: Vec<Step> = children
+        .into_iter()
+        .map(|child| {
+            let child_id = child.id.0;
+            let node = node(child);
+            Step::Found {
+                id: child_id,
+                name: node.name,
+                parent_id: node.parent_id.or(Some(id)),
+                as_of,
+            }
+        })
+        .collect();
+    steps.push(Step::Expanded(id));
+    Ok(steps)
+}
+
+async fn members(dingtalk: DingTalk, id: i64, cursor: u64) -> Result<Vec<Step>, DingTalkError> {
+    let department = DepartmentId(id);
+    let page = dingtalk.department_members(DEFAULT_APP, department, cursor).await?;
+    let next = match page.next_cursor.filter(|_| page.has_more) {
+        // A page that does not lead on is no success: what follows it would count as gone.
+        Some(next) if next <= cursor => return Err(no_next_page()),
+        None if page.has_more => return Err(no_next_page()),
+        next => next,
+    };
+    let members = page.list.into_iter();
+    let mut steps: Vec<Step> = members
+        .map(|contact| Step::Member(Profile::listed(contact, department)))
+        .collect();
+    steps.push(Step::Read { department: id, next });
+    Ok(steps)
+}
+
 /// Takes a step and writes it down.
 pub(super) async fn take(
     snapshot: &mut Snapshot,
     stages: &mut Option<Stages<'_>>,
     step: Step,
 ) -> Result<(), SyncError> {
+    let line = snapshot.take(step).map_err(|cause| Error::Internal(cause.into()))?;
     if let Some(stages) = stages {
-        stages.add(&step).await?;
+        stages.add(&line).await?;
     }
-    snapshot.apply(step).map_err(|cause| Error::Internal(cause.into()))?;
     Ok(())
+}
+
+/// Waits until a stage that is being stored is; for ever where none is.
+async fn stored(stages: &mut Option<Stages<'_>>) -> Result<(), SyncError> {
+    match stages {
+        Some(stages) if stages.is_storing() => stages.stored().await,
+        _ => std::future::pending().await,
+    }
 }
 
 fn failed(cause: DingTalkError) -> SyncError {

@@ -1,5 +1,6 @@
 //! What a sync has read so far: every step of the reading, and the company that the steps add up to.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
@@ -9,7 +10,7 @@ use super::people::People;
 use crate::directory::membership::ToldMembership;
 use crate::directory::profile::Profile;
 
-/// One step of the reading. Steps can be stored, and added up again after a stop.
+/// One step of the reading. Steps can be written down, and added up again after a stop.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum Step {
     /// A department is there.
@@ -24,8 +25,8 @@ pub(super) enum Step {
     /// All departments right below it are found.
     #[serde(rename = "x")]
     Expanded(i64),
-    /// An employee is there.
-    #[serde(rename = "m")]
+    /// An employee is there; this is written down as the line by which they are kept.
+    #[serde(skip)]
     Member(Profile),
     /// The members of a department are read up to this cursor, or to their end.
     #[serde(rename = "p")]
@@ -70,11 +71,34 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    /// Takes a step.
+    /// Takes a step; answers the line by which it is recalled.
     ///
     /// # Errors
     /// When somebody cannot be written down, or read again.
-    pub(super) fn apply(&mut self, step: Step) -> Result<(), serde_json::Error> {
+    pub(super) fn take(&mut self, step: Step) -> Result<Cow<'_, str>, serde_json::Error> {
+        match step {
+            Step::Member(profile) => self.see(profile).map(Cow::Borrowed),
+            step => {
+                let line = serde_json::to_string(&step)?;
+                self.apply(step)?;
+                Ok(Cow::Owned(line))
+            }
+        }
+    }
+
+    /// Takes a step that was written down.
+    ///
+    /// # Errors
+    /// When it is no such line.
+    pub(super) fn recall(&mut self, line: &str) -> Result<(), serde_json::Error> {
+        if line.starts_with('{') && !line.contains('\t') {
+            self.apply(serde_json::from_str(line)?)
+        } else {
+            self.people.recall(line)
+        }
+    }
+
+    fn apply(&mut self, step: Step) -> Result<(), serde_json::Error> {
         match step {
             Step::Found {
                 id,
@@ -100,7 +124,7 @@ impl Snapshot {
                 }
             }
             Step::Expanded(id) => self.note(id, |found| found.expanded = true),
-            Step::Member(profile) => self.see(profile)?,
+            Step::Member(profile) => _ = self.see(profile)?,
             Step::Read { department, next } => self.note(department, |found| found.next = next),
             Step::Gone(id) => {
                 let gone = self.departments.remove(&id);
@@ -139,7 +163,7 @@ impl Snapshot {
 
     /// Whoever belongs to several departments is met several times: what was told last counts, and whether they lead
     /// a department is told by that department's page alone.
-    fn see(&mut self, profile: Profile) -> Result<(), serde_json::Error> {
+    fn see(&mut self, profile: Profile) -> Result<&str, serde_json::Error> {
         let profile = match self.people.get(&profile.userid)? {
             Some(earlier) if earlier.as_of <= profile.as_of => merged(profile, &earlier),
             Some(later) => merged(later, &profile),

@@ -1,12 +1,11 @@
 //! The table of stages: the steps of a reading that is under way, so that it goes on where it was stopped.
 
-use sea_orm::ActiveValue::Set;
-use sea_orm::QueryOrder as _;
+use futures_util::future::BoxFuture;
 use sea_orm::entity::prelude::*;
+use sea_orm::{IntoActiveModel as _, QueryOrder as _};
 
 use super::lease::Lease;
 use super::report::SyncError;
-use super::snapshot::Step;
 use crate::database::{self, Database};
 use crate::error::Error;
 
@@ -23,7 +22,7 @@ pub struct Model {
     /// The order of the stages.
     #[sea_orm(primary_key, auto_increment = false)]
     pub number: i32,
-    /// Steps, one JSON value a line.
+    /// Steps, each in a line.
     pub steps: String,
 }
 
@@ -54,13 +53,14 @@ pub(super) async fn delete(db: &impl ConnectionTrait, run_id: Uuid) -> Result<()
     Ok(())
 }
 
-/// Writes the stages of one run, as long as its lease is held.
+/// Writes the stages of one run, as long as its lease is held. One is stored while the next comes together.
 pub(super) struct Stages<'a> {
     database: Database,
     lease: &'a Lease,
     run_id: Uuid,
     number: i32,
     steps: String,
+    storing: Option<BoxFuture<'a, Result<(), SyncError>>>,
 }
 
 impl<'a> Stages<'a> {
@@ -73,44 +73,72 @@ impl<'a> Stages<'a> {
             run_id,
             number: last.map_or(0, |number| number + 1),
             steps: String::new(),
+            storing: None,
         })
     }
 
-    /// Adds a step, and stores what has come together if that is enough.
-    pub(super) async fn add(&mut self, step: &Step) -> Result<(), SyncError> {
-        let line = serde_json::to_string(step).map_err(|cause| Error::Internal(cause.into()))?;
-        self.steps.push_str(&line);
+    /// Adds the line of a step, and begins to store what has come together if that is enough.
+    pub(super) async fn add(&mut self, line: &str) -> Result<(), SyncError> {
+        self.steps.push_str(line);
         self.steps.push('\n');
         if self.steps.len() < FULL {
             return Ok(());
         }
-        self.flush().await
+        self.begin().await
     }
 
     /// Stores what has come together.
     pub(super) async fn flush(&mut self) -> Result<(), SyncError> {
-        if self.steps.is_empty() {
-            return Ok(());
+        self.begin().await?;
+        self.stored().await
+    }
+
+    /// Whether a stage is being stored: that goes on while [`Self::stored`] is waited for.
+    pub(super) fn is_storing(&self) -> bool {
+        self.storing.is_some()
+    }
+
+    /// Waits until the last stage is stored.
+    pub(super) async fn stored(&mut self) -> Result<(), SyncError> {
+        if let Some(storing) = &mut self.storing {
+            let outcome = storing.await;
+            self.storing = None;
+            outcome?;
         }
-        let row = ActiveModel {
-            run_id: Set(self.run_id),
-            number: Set(self.number),
-            steps: Set(std::mem::take(&mut self.steps)),
-        };
-        self.number += 1;
-        let stored = database::within_limit(async {
-            let transaction = self.database.begin().await?;
-            if !self.lease.hold(&transaction).await? {
-                return Ok(false);
-            }
-            Entity::insert(row).exec_without_returning(&transaction).await?;
-            transaction.commit().await?;
-            Ok(true)
-        });
-        if stored.await? {
-            Ok(())
-        } else {
-            Err(SyncError::Overtaken)
+        Ok(())
+    }
+
+    /// Begins to store what has come together, once the stage before is stored.
+    pub(super) async fn begin(&mut self) -> Result<(), SyncError> {
+        self.stored().await?;
+        if !self.steps.is_empty() {
+            let stage = Model {
+                run_id: self.run_id,
+                number: self.number,
+                steps: std::mem::take(&mut self.steps),
+            };
+            self.number += 1;
+            self.storing = Some(Box::pin(store(self.database.clone(), self.lease, stage)));
         }
+        Ok(())
+    }
+}
+
+async fn store(database: Database, lease: &Lease, stage: Model) -> Result<(), SyncError> {
+    let storing = database::within_limit(async {
+        let transaction = database.begin().await?;
+        if !lease.hold(&transaction).await? {
+            return Ok(false);
+        }
+        Entity::insert(stage.into_active_model())
+            .exec_without_returning(&transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(true)
+    });
+    if storing.await? {
+        Ok(())
+    } else {
+        Err(SyncError::Overtaken)
     }
 }

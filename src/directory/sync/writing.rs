@@ -1,13 +1,16 @@
 //! Compares what was read with what is stored, and writes what differs: in chunks by userid, each a transaction.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DbErr};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::lease::Lease;
+use super::people::People;
 use super::report::{Phase, Progress, SyncError};
 use super::run::Counts;
 use super::snapshot::Snapshot;
@@ -21,12 +24,16 @@ use crate::directory::profile::Profile;
 use crate::directory::roster::Roster;
 use crate::directory::tree::Node;
 use crate::directory::{employee, leaving};
-use crate::error::Error;
 
 /// People in one transaction while others want to write: a login that comes in the middle waits for its end.
 const CHUNK: usize = 100;
-/// People in one transaction while nobody else does.
+/// People in one transaction while nobody else does, and in one statement at the most.
 const LARGE_CHUNK: usize = 500;
+/// People in one transaction while nobody else does and most are new. All of them have their places in the same parts of
+/// the indexes, which are written once a transaction; it ends early as soon as somebody else wants to write.
+const LARGEST_CHUNK: usize = 10_000;
+/// No transaction goes on for longer.
+const LONGEST: Duration = Duration::from_secs(1);
 /// So many times as long as a chunk took it rests after it, if others want to write as well: most of them then meet
 /// no chunk at all.
 const REST: u32 = 2;
@@ -40,6 +47,8 @@ pub(super) struct Writing<'a> {
     pub(super) run: Option<(Uuid, &'a Lease)>,
     /// Whether changes are noted beyond their count: not for the first people ever.
     pub(super) notes: bool,
+    /// Whether most people are not stored yet.
+    pub(super) mostly_new: bool,
     pub(super) counts: Counts,
     /// What would change, where it only compares.
     pub(super) changes: Vec<SyncChange>,
@@ -67,30 +76,28 @@ impl Writing<'_> {
         for leavers in leavers.chunks(CHUNK) {
             overtaken.people.extend(self.write_leavers(leavers).await?);
         }
-        let (mut after, mut size): (Option<String>, usize) = (None, CHUNK);
-        loop {
-            let profiles = snapshot
-                .people
-                .after(after.as_deref(), size)
-                .map_err(|cause| Error::Internal(cause.into()))?;
-            let Some(last) = profiles.last() else {
-                return Ok(overtaken);
-            };
-            after = Some(last.userid.clone());
+        let calm = if self.mostly_new { LARGEST_CHUNK } else { LARGE_CHUNK };
+        let unsettled = snapshot.people.unsettled();
+        let (mut rest, mut most) = (&unsettled[..], CHUNK);
+        while !rest.is_empty() {
             let (began, before) = (Instant::now(), self.roster.database.begun());
-            overtaken.people.extend(self.write_people(snapshot, &profiles).await?);
+            let chunk = self.write_people(&snapshot.people, rest, most).await?;
+            rest = rest.get(chunk.people..).unwrap_or_default();
+            self.count(&chunk.changes);
             self.progress.send_modify(|progress| {
                 progress.phase = Phase::Comparing;
-                progress.compared += profiles.len();
+                progress.compared += chunk.people;
             });
+            overtaken.people.extend(chunk.overtaken);
             // The chunk itself is one.
             if self.roster.database.begun() > before + 1 {
-                size = CHUNK;
+                most = CHUNK;
                 sleep(began.elapsed() * REST).await;
             } else {
-                size = LARGE_CHUNK;
+                most = calm;
             }
         }
+        Ok(overtaken)
     }
 
     async fn write_departments(&mut self, snapshot: &Snapshot, gone: &[i64]) -> Result<Vec<i64>, SyncError> {
@@ -172,43 +179,41 @@ impl Writing<'_> {
         Ok(overtaken)
     }
 
-    /// Answers who was overtaken. Most chunks do not differ, and are only read.
-    async fn write_people(&mut self, snapshot: &Snapshot, profiles: &[Profile]) -> Result<Vec<String>, SyncError> {
-        let profiles: Vec<&Profile> = profiles.iter().collect();
+    /// Writes the first of some people in one transaction, at the most so many of them.
+    async fn write_people(&mut self, people: &People, userids: &[&str], most: usize) -> Result<Chunk, SyncError> {
         let roster = self.roster;
-        let userids: Vec<String> = profiles.iter().map(|profile| profile.userid.clone()).collect();
-        let is_here = |userid: &str| snapshot.people.has(userid);
-        let reader = roster.database.reader();
-        let plan = database::within_limit(async {
-            let rows = employee::find_many(reader, &roster.corp_id, &userids).await?;
-            Plan::make(reader, roster, &profiles, rows, &is_here).await
-        })
-        .await?;
+        let userids = userids.get(..most).unwrap_or(userids);
         let Some((run, lease)) = self.run else {
-            self.count(&plan.changes);
+            let userids = userids.get(..LARGE_CHUNK).unwrap_or(userids);
+            let reader = roster.database.reader();
+            let comparing = database::within_limit(async {
+                let rows = employee::find_many(reader, &roster.corp_id, &owned(userids)).await?;
+                plan(reader, roster, people, userids, rows).await
+            });
+            let plan = comparing.await?;
             self.changes.extend(plan.changes.iter().map(told));
-            return Ok(plan.overtaken);
+            let mut chunk = Chunk::default();
+            chunk.add(userids.len(), plan);
+            return Ok(chunk);
         };
-        if plan.changes.is_empty() {
-            return Ok(plan.overtaken);
-        }
-        let notes = self.notes;
-        let written = roster.database.transact(async |transaction| {
+        let (database, notes) = (&roster.database, self.notes);
+        let writing = database.transact(async |transaction| {
             if !lease.hold(transaction).await? {
                 return Ok(None);
             }
-            let rows = employee::lock(transaction, &roster.corp_id, &userids).await?;
-            let mut plan = Plan::make(transaction, roster, &profiles, rows, &is_here).await?;
-            plan.write(transaction, roster, roster.clock.now()).await?;
-            let changes: Vec<SyncChange> = plan.changes.iter().map(told).collect();
-            if notes && !changes.is_empty() {
-                sync_change::insert(transaction, run, &changes).await?;
+            let (began, before) = (Instant::now(), database.begun());
+            let notes = notes.then_some(run);
+            let mut chunk = Chunk::default();
+            for userids in userids.chunks(LARGE_CHUNK) {
+                let plan = write_some(transaction, roster, people, userids, notes).await?;
+                chunk.add(userids.len(), plan);
+                if database.begun() > before || began.elapsed() > LONGEST {
+                    break;
+                }
             }
-            Ok(Some(plan))
+            Ok(Some(chunk))
         });
-        let plan = written.await?.ok_or(SyncError::Overtaken)?;
-        self.count(&plan.changes);
-        Ok(plan.overtaken)
+        writing.await?.ok_or(SyncError::Overtaken)
     }
 
     fn count(&mut self, changes: &[Changed]) {
@@ -221,6 +226,61 @@ impl Writing<'_> {
             *counter += 1;
         }
     }
+}
+
+/// What was written of people in one transaction.
+#[derive(Default)]
+struct Chunk {
+    /// How many of them there were.
+    people: usize,
+    changes: Vec<Changed>,
+    /// Who was stored anew while the sync was reading.
+    overtaken: Vec<String>,
+}
+
+impl Chunk {
+    fn add(&mut self, people: usize, plan: Plan) {
+        self.people += people;
+        self.changes.extend(plan.changes);
+        self.overtaken.extend(plan.overtaken);
+    }
+}
+
+/// Writes some people within a transaction, with notes of it for a run where they are wanted.
+async fn write_some(
+    transaction: &impl ConnectionTrait,
+    roster: &Roster,
+    people: &People,
+    userids: &[&str],
+    notes: Option<Uuid>,
+) -> Result<Plan, DbErr> {
+    let rows = employee::lock(transaction, &roster.corp_id, &owned(userids)).await?;
+    let plan = plan(transaction, roster, people, userids, rows).await?;
+    plan.write(transaction, roster, roster.clock.now()).await?;
+    if let Some(run) = notes.filter(|_| !plan.changes.is_empty()) {
+        let changes: Vec<SyncChange> = plan.changes.iter().map(told).collect();
+        sync_change::insert(transaction, run, &changes).await?;
+    }
+    Ok(plan)
+}
+
+/// Works out what has to be written of some people whose rows are these.
+async fn plan(
+    db: &impl ConnectionTrait,
+    roster: &Roster,
+    people: &People,
+    userids: &[&str],
+    rows: Vec<employee::Model>,
+) -> Result<Plan, DbErr> {
+    let read = userids.iter().filter_map(|userid| people.get(userid).transpose());
+    let profiles: Result<Vec<Profile>, _> = read.collect();
+    let profiles = profiles.map_err(|cause| DbErr::Json(cause.to_string()))?;
+    let profiles: Vec<&Profile> = profiles.iter().collect();
+    Plan::make(db, roster, &profiles, rows, &|userid| people.has(userid)).await
+}
+
+fn owned(userids: &[&str]) -> Vec<String> {
+    userids.iter().map(|userid| (*userid).to_owned()).collect()
 }
 
 /// What was written of departments, in words.
