@@ -25,6 +25,7 @@ pub(super) enum Mark {
 /// Seals with AES-256-GCM and authenticates with HMAC-SHA256, under keys derived from the master key.
 pub struct Sealer {
     at_rest: LessSafeKey,
+    on_the_way: LessSafeKey,
     refresh: hmac::Key,
     browser: hmac::Key,
 }
@@ -68,10 +69,10 @@ impl Sealer {
     pub(super) fn new(master: &SecretString) -> anyhow::Result<Self> {
         let master = hmac::Key::new(hmac::HMAC_SHA256, master.expose_secret().as_bytes());
         let derive = |purpose: &str| hmac::sign(&master, purpose.as_bytes());
-        let at_rest = UnboundKey::new(&AES_256_GCM, derive("dingtalk-sso at rest 1").as_ref())
-            .context("the key that seals at rest")?;
+        let seals = |purpose: &str| UnboundKey::new(&AES_256_GCM, derive(purpose).as_ref()).context("a key that seals");
         Ok(Self {
-            at_rest: LessSafeKey::new(at_rest),
+            at_rest: LessSafeKey::new(seals("dingtalk-sso at rest 1")?),
+            on_the_way: LessSafeKey::new(seals("dingtalk-sso on the way 1")?),
             refresh: hmac::Key::new(hmac::HMAC_SHA256, derive("dingtalk-sso refresh token 1").as_ref()),
             browser: hmac::Key::new(hmac::HMAC_SHA256, derive("dingtalk-sso browser cookie 1").as_ref()),
         })
@@ -82,13 +83,7 @@ impl Sealer {
     /// # Errors
     /// When the machine has no randomness to give.
     pub fn seal(&self, purpose: &str, plain: &[u8]) -> anyhow::Result<String> {
-        let mut nonce = [0; NONCE_LEN];
-        rand::fill(&mut nonce).context("randomness")?;
-        let mut sealed = plain.to_vec();
-        self.at_rest
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(purpose), &mut sealed)
-            .context("sealing")?;
-        Ok(URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat()))
+        sealed(&self.at_rest, purpose, plain)
     }
 
     /// Opens what [`Self::seal`] sealed.
@@ -96,15 +91,24 @@ impl Sealer {
     /// # Errors
     /// When it was sealed under another purpose or master key, or was changed since.
     pub fn open_sealed(&self, purpose: &str, sealed: &str) -> anyhow::Result<Vec<u8>> {
-        let mut bytes = URL_SAFE_NO_PAD.decode(sealed).context("what is sealed is not base64")?;
-        let Some((nonce, rest)) = bytes.split_first_chunk_mut::<NONCE_LEN>() else {
-            bail!("what is sealed is cut")
-        };
-        let plain = self
-            .at_rest
-            .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(purpose), rest)
-            .context("sealed with another master key, or damaged")?;
-        Ok(plain.to_vec())
+        opened(&self.at_rest, purpose, sealed)
+    }
+
+    /// As [`Self::seal`], for what others carry and bring back. Under a key of its own: strangers may have as much sealed
+    /// as they like, and a key with random nonces is good for a bounded number (NIST SP 800-38D section 8.3).
+    ///
+    /// # Errors
+    /// When the machine has no randomness to give.
+    pub fn seal_for_the_way(&self, purpose: &str, plain: &[u8]) -> anyhow::Result<String> {
+        sealed(&self.on_the_way, purpose, plain)
+    }
+
+    /// Opens what [`Self::seal_for_the_way`] sealed.
+    ///
+    /// # Errors
+    /// As [`Self::open_sealed`].
+    pub fn open_on_the_way(&self, purpose: &str, sealed: &str) -> anyhow::Result<Vec<u8>> {
+        opened(&self.on_the_way, purpose, sealed)
     }
 
     /// The message code that marks `body`.
@@ -125,6 +129,26 @@ impl Sealer {
             Mark::BrowserCookie => &self.browser,
         }
     }
+}
+
+fn sealed(key: &LessSafeKey, purpose: &str, plain: &[u8]) -> anyhow::Result<String> {
+    let mut nonce = [0; NONCE_LEN];
+    rand::fill(&mut nonce).context("randomness")?;
+    let mut sealed = plain.to_vec();
+    key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(purpose), &mut sealed)
+        .context("sealing")?;
+    Ok(URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat()))
+}
+
+fn opened(key: &LessSafeKey, purpose: &str, sealed: &str) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = URL_SAFE_NO_PAD.decode(sealed).context("what is sealed is not base64")?;
+    let Some((nonce, rest)) = bytes.split_first_chunk_mut::<NONCE_LEN>() else {
+        bail!("what is sealed is cut")
+    };
+    let plain = key
+        .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(purpose), rest)
+        .context("sealed with another master key, or damaged")?;
+    Ok(plain.to_vec())
 }
 
 /// The file of the master key that is made beside an SQLite database.

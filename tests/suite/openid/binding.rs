@@ -202,6 +202,62 @@ async fn a_return_that_fails_sends_no_code_twice() {
 }
 
 #[tokio::test]
+async fn nothing_is_kept_of_those_who_send_too_many_wrong_codes() {
+    let limits = [
+        ("LIMITS__REJECTED_CODES_PER_MINUTE", "1"),
+        ("HTTP__TRUSTED_PROXIES", "127.0.0.1"),
+    ];
+    let sso = Harness::with(&limits).await;
+    let app = Application::added(&sso, "app", &[]).await;
+    // An address of this test's own: the counters of other tests are in the same Redis.
+    let address = format!("2001:db8::{:x}:{:x}", rand::random::<u16>(), rand::random::<u16>());
+    let mut browser = Browser::outside();
+    for codes in [[1103, 1101], [1110, 1110]] {
+        let state = browser.asked_to_sign_in(&sso, &app.authorize(&[])).await;
+        for code in codes {
+            let path = format!("/oauth2/callback?state={state}&code=wrong");
+            let request = sso.request(reqwest::Method::GET, &path);
+            let page = browser.send(request.header("x-forwarded-for", &address)).await;
+            assert_eq!(page.code(), code, "{page:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_sign_in_ends_at_an_instance_that_knows_nothing_of_its_beginning() {
+    let sso = Harness::start().await;
+    // Unless the tests are given a Redis, each has a cache of its own.
+    let other = sso.second_instance().await;
+    let app = Application::added(&sso, "app", &[]).await;
+    let (mut inside, mut outside) = (Browser::inside(), Browser::outside());
+    let state = inside.asked_to_sign_in(&sso, &app.authorize(&[])).await;
+    let code = sso.auth_code("manager01").await;
+    assert_eq!(inside.post_code(&other, &state, &code).await.status, 200);
+    let state = outside.asked_to_sign_in(&sso, &app.authorize(&[])).await;
+    let code = page_code(&sso, "manager01").await;
+    let back = outside.come_back(&other, &state, &code).await;
+    assert!(parameter(back.sent_to(), "code").is_some());
+}
+
+#[tokio::test]
+async fn the_longest_request_finds_its_way_through_the_sign_in() {
+    let sso = Harness::start().await;
+    let app = Application::added(&sso, "app", &[]).await;
+    let (state, nonce) = ("s".repeat(2048), "n".repeat(512));
+    let path = app.authorize(&[("state", &state), ("nonce", &nonce)]);
+    let back = Browser::outside().sign_in(&sso, &path, "manager01").await;
+    assert_eq!(parameter(&back, "state"), Some(state));
+    // What takes more room when it is written down is refused before anybody signs in.
+    let path = app.authorize(&[("state", &"\u{1}".repeat(2048))]);
+    let page = Browser::outside().get(&sso, &path).await;
+    assert_eq!(
+        (page.status, page.code(), &page.location),
+        (400, 1101, &None),
+        "{page:?}"
+    );
+}
+
+#[tokio::test]
 async fn where_an_auth_code_is_refused_the_other_way_stays_open() {
     let sso = Harness::start().await;
     let app = Application::added(&sso, "app", &[]).await;
