@@ -17,6 +17,7 @@ mod document;
 mod elsewhere;
 mod errors;
 mod events;
+mod forgetting;
 mod harness;
 mod house;
 mod instances;
