@@ -10,6 +10,7 @@
 mod answer;
 mod broken_calls;
 mod crash;
+mod cross_origin;
 mod demo;
 mod directory;
 mod doctor;
