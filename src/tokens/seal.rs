@@ -1,9 +1,5 @@
 //! What the master key is good for: keys of its own for each purpose, sealing at rest, and message codes.
 
-use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-
 use anyhow::{Context as _, bail};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::{hmac, rand};
@@ -11,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::key_file;
 use crate::config;
 
 /// What is marked as ours; a mark of one use is no mark of another.
@@ -35,32 +32,32 @@ impl Sealer {
     /// which is made (mode 0600) where it is missing.
     ///
     /// # Errors
-    /// When there is no key, or its file cannot be read or made.
+    /// When there is no key, or its file cannot be read or made, or holds none.
     pub fn open(secrets: &config::secrets::Secrets, database: &config::database::Database) -> anyhow::Result<Self> {
         if let Some(sealer) = Self::find(secrets, database)? {
             return Ok(sealer);
         }
-        match file_beside(database) {
-            Some(file) => Self::new(&make_key(&file)?),
+        match key_file::beside(database) {
+            Some(file) => Self::new(&key_file::make(&file)?),
             None if database.is_server() => {
                 bail!("secrets.master_key is missing: a database server needs one that all instances share")
             }
             // What is sealed in memory ends with the process, as its key does.
-            None => Self::new(&SecretString::from(random_text()?)),
+            None => Self::new(&key_file::random()?),
         }
     }
 
     /// As [`Self::open`], but makes nothing: none where no key is configured and there is no file of it.
     ///
     /// # Errors
-    /// When the file of the key cannot be read.
+    /// When the file of the key cannot be read, or holds none.
     pub fn find(
         secrets: &config::secrets::Secrets,
         database: &config::database::Database,
     ) -> anyhow::Result<Option<Self>> {
-        let kept = match (&secrets.master_key, file_beside(database)) {
+        let kept = match (&secrets.master_key, key_file::beside(database)) {
             (Some(key), _) => Some(key.clone()),
-            (None, Some(file)) => read_key(&file)?,
+            (None, Some(file)) => key_file::read(&file)?,
             (None, None) => None,
         };
         kept.map(|key| Self::new(&key)).transpose()
@@ -149,44 +146,4 @@ fn opened(key: &LessSafeKey, purpose: &str, sealed: &str) -> anyhow::Result<Vec<
         .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(purpose), rest)
         .context("sealed with another master key, or damaged")?;
     Ok(plain.to_vec())
-}
-
-/// The file of the master key that is made beside an SQLite database.
-fn file_beside(database: &config::database::Database) -> Option<PathBuf> {
-    Some(database.file()?.with_extension("master-key"))
-}
-
-/// The master key of that file, where it exists.
-fn read_key(file: &Path) -> anyhow::Result<Option<SecretString>> {
-    match fs::read_to_string(file) {
-        Ok(text) if text.trim().len() >= 32 => Ok(Some(SecretString::from(text.trim().to_owned()))),
-        Ok(_) => bail!("{} holds no master key: 32 characters or more", file.display()),
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(cause) => Err(cause).with_context(|| format!("{} cannot be read", file.display())),
-    }
-}
-
-fn make_key(file: &Path) -> anyhow::Result<SecretString> {
-    let text = random_text()?;
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    let mut handle = options
-        .open(file)
-        .with_context(|| format!("{} cannot be made", file.display()))?;
-    handle
-        .write_all(text.as_bytes())
-        .and_then(|()| handle.sync_all())
-        .context("the master key cannot be kept")?;
-    Ok(SecretString::from(text))
-}
-
-fn random_text() -> anyhow::Result<String> {
-    let mut bytes = [0; 32];
-    rand::fill(&mut bytes).context("randomness")?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
