@@ -96,8 +96,8 @@ async fn nothing_is_kept_of_those_who_send_too_many_wrong_codes() {
     ];
     let sso = Harness::with(&limits).await;
     let app = Application::added(&sso, "app", &[]).await;
-    // An address of this test's own: the counters of other tests are in the same Redis.
-    let address = format!("2001:db8::{:x}:{:x}", rand::random::<u16>(), rand::random::<u16>());
+    // A network of this test's own: the counters of other tests are in the same Redis.
+    let address = format!("2001:db8:{:x}:{:x}::1", rand::random::<u16>(), rand::random::<u16>());
     let mut browser = Browser::outside();
     for codes in [[1103, 1101], [1110, 1110]] {
         let state = browser.asked_to_sign_in(&sso, &app.authorize(&[])).await;
