@@ -6,9 +6,10 @@ use anyhow::{Context as _, bail};
 
 use crate::load::Connection;
 use crate::platform::Platform;
+use crate::rates::median;
 use crate::report::{Target, Unit};
 use crate::service::{self, Service};
-use crate::{Bench, PLATFORM_CALL, median};
+use crate::{Bench, PLATFORM_CALL};
 
 /// What the service writes into its log at the end of a full sync.
 const SYNCED: &str = "the directory is in line with DingTalk";

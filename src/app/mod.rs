@@ -1,12 +1,12 @@
 //! Puts the rooms together, binds, and serves until told to stop.
 
+mod cross_origin;
 mod pages;
 mod rooms;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use actix_cors::Cors;
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::web::{Data, ServiceConfig};
@@ -17,7 +17,6 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::database::Database;
@@ -25,6 +24,7 @@ use crate::error::Error;
 use crate::http::meters::Meters;
 use crate::http::{self, TrustedProxies};
 use crate::{openapi, telemetry};
+use cross_origin::Callers;
 use rooms::Rooms;
 
 /// Seconds that requests under way are given when the service stops.
@@ -68,6 +68,7 @@ pub async fn start(
         .values()
         .flat_map(|app| app.allowed_origins.iter().map(url::Origin::ascii_serialization))
         .collect();
+    let callers = Callers { origins, clients };
     let meters = Meters::default();
     let document = Data::new(openapi::Served::default());
     let mut server = HttpServer::new(move || {
@@ -79,14 +80,18 @@ pub async fn start(
             .wrap(from_fn(move |request, next| {
                 http::around(meters.clone(), request, next)
             }))
-            .wrap(cors(Arc::clone(&origins), clients.clone()))
+            .wrap(callers.clone().answers())
             .configure(|service| mounts.iter().for_each(|mount| mount(service)))
             .configure(pages::routes)
             .service(show_metrics)
             .service(web::redirect("/docs", "/docs/"))
             .service(SwaggerUi::new("/docs/{_:.*}").config(Config::from("/openapi.json")))
             .service(show_document)
-            .default_service(web::to(nothing_here));
+            .default_service(
+                web::to(nothing_here)
+                    .wrap(callers.clone().preflights())
+                    .wrap(from_fn(cross_origin::tell_refusal)),
+            );
         match demo.clone() {
             Some(demo) => app.configure(pages::demo_page).configure(move |service| demo(service)),
             None => app,
@@ -167,23 +172,6 @@ pub async fn signal() {
         () = interrupt => {}
         () = terminate => {}
     }
-}
-
-/// Pages of the apps' origins and of the clients' redirect URIs may call us from their browser, without cookies.
-fn cors(origins: Arc<[String]>, clients: Clients) -> Cors {
-    Cors::default()
-        .allowed_origin_fn(move |origin, _| {
-            origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes())
-                || clients
-                    .known()
-                    .values()
-                    .any(|client| client.is_of_origin(origin.as_bytes()))
-        })
-        .allowed_methods(["GET", "POST"])
-        .allowed_headers(["authorization", "content-type"])
-        .expose_headers(["retry-after", "x-request-id"])
-        .block_on_origin_mismatch(false)
-        .max_age(3600)
 }
 
 /// Whatever no route answers: no such path, or one that answers to other methods.

@@ -66,7 +66,7 @@ impl Rooms {
         let vault = Vault::new(cache.clone(), Arc::clone(&sealer));
         let tokens = Tokens::open(
             settings,
-            sealer,
+            Arc::clone(&sealer),
             database.clone(),
             cache.clone(),
             clients.clone(),
@@ -99,6 +99,7 @@ impl Rooms {
         let authorize = Authorize::new(
             settings,
             cache.clone(),
+            sealer,
             login.clone(),
             tokens.clone(),
             clients.clone(),

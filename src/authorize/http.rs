@@ -98,9 +98,7 @@ pub(crate) async fn enter(
     let parameters = Parameters::read(request.query_string().as_bytes())?;
     let session = cookies.session(&request, authorize.tokens()).await?;
     let binding = cookies.bound(&request).unwrap_or_else(pending::random);
-    let next = authorize
-        .enter(parameters.needed("rd")?, session.as_deref(), &binding)
-        .await?;
+    let next = authorize.enter(parameters.needed("rd")?, session.as_deref(), &binding)?;
     Ok(go(&request, &authorize, &cookies, next, binding))
 }
 

@@ -23,6 +23,7 @@ use crate::login::Login;
 use crate::parameters::Parameters;
 use crate::tokens::Tokens;
 use crate::tokens::grant::Authorization;
+use crate::tokens::seal::Sealer;
 use crate::tokens::session;
 use farewell::Farewells;
 use pending::{Outcome, PendingSignIns, Return, Target};
@@ -65,6 +66,7 @@ impl Authorize {
     pub fn new(
         settings: &Settings,
         cache: Cache,
+        sealer: Arc<Sealer>,
         login: Login,
         tokens: Tokens,
         clients: Clients,
@@ -99,6 +101,7 @@ impl Authorize {
             clients,
             pending: PendingSignIns {
                 cache,
+                sealer,
                 clock: clock.clone(),
             },
             sign_in_page,
@@ -129,7 +132,8 @@ impl Authorize {
     /// somebody sign in first. `binding` is what the browser will be known by when it comes back.
     ///
     /// # Errors
-    /// Where the browser must not be sent anywhere: no such client, or a redirect URI that is not the client's.
+    /// Where the browser must not be sent anywhere: no such client, a redirect URI that is not the client's, or a request
+    /// that is too long to be carried through the sign-in.
     pub(crate) async fn authorize(
         &self,
         parameters: &Parameters,
@@ -152,7 +156,7 @@ impl Authorize {
             }
             None => {
                 let target = Target::Client(request);
-                self.0.pending.keep(target, binding).await.map(Next::SignIn)
+                self.0.pending.begin(target, binding).map(Next::SignIn)
             }
         }
     }
@@ -161,16 +165,11 @@ impl Authorize {
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] for no URL, [`Error::UrlNotAllowed`] for a page that is not of ours.
-    pub(crate) async fn enter(
-        &self,
-        page: &str,
-        session: Option<&session::Model>,
-        binding: &str,
-    ) -> Result<Next, Error> {
+    pub(crate) fn enter(&self, page: &str, session: Option<&session::Model>, binding: &str) -> Result<Next, Error> {
         let page = self.allowed_page(page)?;
         match session {
             Some(_) => Ok(Next::Go(page)),
-            None => self.0.pending.keep(Target::Page(page), binding).await.map(Next::SignIn),
+            None => self.0.pending.begin(Target::Page(page), binding).map(Next::SignIn),
         }
     }
 
@@ -225,7 +224,8 @@ impl Authorize {
     /// # Errors
     /// [`Error::Unavailable`] when the cache is away.
     pub(crate) async fn is_under_way(&self, state: &str, binding: &str) -> Result<bool, Error> {
-        self.0.pending.is_bound(state, binding).await
+        let found = self.0.pending.look(state, binding).await?;
+        Ok(matches!(found, Some(Return::First(_))))
     }
 
     /// A browser comes back with a code; `inside` DingTalk it is an auth code. `former` is the session that it has
@@ -242,21 +242,25 @@ impl Authorize {
         address: IpAddr,
         former: Option<&session::Model>,
     ) -> Result<Outcome, Error> {
-        let (binding, target) = match self.take(state, binding).await? {
-            (_, Return::Again(outcome)) => return Ok(outcome),
-            (binding, Return::First(target)) => (binding, target),
+        let binding = binding.ok_or_else(no_sign_in)?;
+        let target = match self.0.pending.take(state, binding).await?.ok_or_else(no_sign_in)? {
+            Return::Again(outcome) => return Ok(outcome),
+            Return::First(target) => target,
         };
-        let (house, state, binding) = (self.clone(), state.to_owned(), binding.to_owned());
+        let (house, state) = (self.clone(), state.to_owned());
         let (code, former) = (code.clone(), former.cloned());
         // On its own: a browser that goes to the address again lets go of the first answer, and its code is being spent.
         let work = actix_web::rt::spawn(async move {
             let pending = &house.0.pending;
             let arrived = house.arrive(&target, &code, inside, address, former.as_ref()).await;
             match &arrived {
-                Ok(outcome) => pending.finish(&state, &binding, outcome.clone()).await,
+                Ok(outcome) => pending.finish(&state, outcome.clone()).await,
                 // The page inside DingTalk offers another way to go on; outside, the same address would send the same
-                // code.
-                Err(_) => pending.give_up(&state, &binding, Some(target).filter(|_| inside)).await,
+                // code. Of those who send too many wrong ones nothing is kept.
+                Err(error) => {
+                    let goes_on = inside || matches!(error, Error::RateLimited { .. });
+                    pending.give_up(&state, goes_on).await;
+                }
             }
             arrived
         });
@@ -309,34 +313,18 @@ impl Authorize {
         })
     }
 
-    /// DingTalk's page sends the browser back with a refusal.
+    /// DingTalk's page sends the browser back with a refusal. Nothing is used, for no code came.
     ///
     /// # Errors
     /// As [`Self::come_back`]; [`OAuthError::AccessDenied`] where no application is to be told.
     pub(crate) async fn come_back_refused(&self, state: &str, binding: Option<&str>) -> Result<String, Error> {
         let denied = Error::oauth(OAuthError::AccessDenied, "the sign-in was refused at DingTalk");
-        let (binding, target) = match self.take(state, binding).await? {
-            (_, Return::Again(outcome)) => return Ok(outcome.location),
-            (binding, Return::First(target)) => (binding, target),
-        };
-        let Target::Client(request) = target else {
-            self.0.pending.give_up(state, binding, None).await;
-            return Err(denied);
-        };
-        let outcome = Outcome {
-            session: None,
-            location: self.refuse(&request.back, &denied)?,
-        };
-        self.0.pending.finish(state, binding, outcome.clone()).await;
-        Ok(outcome.location)
-    }
-
-    async fn take<'a>(&self, state: &str, binding: Option<&'a str>) -> Result<(&'a str, Return), Error> {
-        let unknown =
-            || Error::InvalidRequest("no sign-in of this state is under way in this browser; start again".to_owned());
-        let binding = binding.ok_or_else(unknown)?;
-        let found = self.0.pending.take(state, binding).await?.ok_or_else(unknown)?;
-        Ok((binding, found))
+        let binding = binding.ok_or_else(no_sign_in)?;
+        match self.0.pending.look(state, binding).await?.ok_or_else(no_sign_in)? {
+            Return::Again(outcome) => Ok(outcome.location),
+            Return::First(Target::Client(request)) => self.refuse(&request.back, &denied),
+            Return::First(Target::Page(_)) => Err(denied),
+        }
     }
 
     /// Whether a session is good enough for a request, without asking its owner again.
@@ -385,6 +373,10 @@ impl Authorize {
         ];
         back.with(self.0.tokens.issuer(), &answer)
     }
+}
+
+fn no_sign_in() -> Error {
+    Error::InvalidRequest("no sign-in of this state is under way in this browser; start again".to_owned())
 }
 
 fn below(base: &Url, path: &str) -> anyhow::Result<Url> {

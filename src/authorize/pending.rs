@@ -1,5 +1,6 @@
 //! Sign-ins under way: what a browser is to come back to, bound to that browser, and good for one return.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -7,14 +8,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use subtle::ConstantTimeEq as _;
 use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::request::AuthorizationRequest;
 use crate::cache::Cache;
+use crate::cache::error::CacheError;
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::tokens::seal::Sealer;
 
 /// How long somebody may take to sign in.
 const LIFE: Duration = Duration::from_mins(10);
@@ -30,8 +32,8 @@ const UNDER_WAY_FOR: Duration = Duration::from_secs(30);
 const LOOKS: u32 = 100;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Longest `state` that is looked at; ours have 43 characters.
-const LONGEST: usize = 64;
+/// Longest `state`: with it an address stays below the eight kibibytes that web servers read of one.
+const LONGEST: usize = 7 * 1024;
 
 /// Where a browser goes once it has signed in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,19 +44,19 @@ pub(super) enum Target {
     Page(String),
 }
 
+/// What a `state` holds, sealed for its browser.
 #[derive(Serialize, Deserialize)]
 struct Pending {
     target: Target,
-    /// Digest of what binds it to its browser.
-    binding: String,
+    until: DateTime<Utc>,
 }
 
-/// What is known of the first return.
+/// What is known of the first return, with the end of that by our own clock.
 #[derive(Serialize, Deserialize)]
 struct Came {
     /// None while it is under way.
     outcome: Option<Outcome>,
-    binding: String,
+    until: DateTime<Utc>,
 }
 
 /// What came of a return.
@@ -66,13 +68,6 @@ pub(crate) struct Outcome {
     pub(crate) session: Option<Uuid>,
 }
 
-/// What is kept in the cache, with its end by our own clock.
-#[derive(Serialize, Deserialize)]
-struct Kept<T> {
-    value: T,
-    until: DateTime<Utc>,
-}
-
 /// What a browser comes back to.
 pub(super) enum Return {
     /// The first return: it goes on.
@@ -82,124 +77,138 @@ pub(super) enum Return {
 }
 
 /// The sign-ins under way of one deployment.
+///
+/// Anybody may begin one, as often as they like, so that nothing is kept of it: the `state` itself holds what the browser
+/// comes back to. What is kept is that a code came back with it, and those who send wrong codes are counted.
 #[derive(Clone)]
 pub(super) struct PendingSignIns {
     pub(super) cache: Cache,
+    pub(super) sealer: Arc<Sealer>,
     pub(super) clock: Clock,
 }
 
 impl PendingSignIns {
-    /// Keeps a target for the browser of `binding`; answers the `state` under which it is found.
-    pub(super) async fn keep(&self, target: Target, binding: &str) -> Result<String, Error> {
-        let state = random();
+    /// Seals a target for the browser of `binding`; answers the `state` with which it comes back.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] for what no address could carry.
+    pub(super) fn begin(&self, target: Target, binding: &str) -> Result<String, Error> {
         let pending = Pending {
             target,
-            binding: digest(binding),
+            until: self.clock.now() + LIFE,
         };
-        self.set(&key("pending", &state), &pending, LIFE).await?;
+        let plain = serde_json::to_vec(&pending).map_err(|fault| Error::Internal(fault.into()))?;
+        let state = self
+            .sealer
+            .seal_for_the_way(&purpose(binding), &plain)
+            .map_err(Error::Internal)?;
+        if state.len() > LONGEST {
+            return Err(Error::InvalidRequest(
+                "state, nonce and redirect_uri are too long together".to_owned(),
+            ));
+        }
         Ok(state)
     }
 
-    /// Whether a sign-in is under way in this browser. Nothing is used.
-    pub(super) async fn is_bound(&self, state: &str, binding: &str) -> Result<bool, Error> {
-        let pending: Option<Pending> = self.get(&key("pending", state)).await?;
-        Ok(pending.is_some_and(|pending| same(&pending.binding, &digest(binding))))
+    /// What a browser would come back to. Nothing is used.
+    pub(super) async fn look(&self, state: &str, binding: &str) -> Result<Option<Return>, Error> {
+        let Some(target) = self.open(state, binding) else {
+            return Ok(None);
+        };
+        if let Some(outcome) = self.came(state).await?.and_then(|came| came.outcome) {
+            return Ok(Some(Return::Again(outcome)));
+        }
+        Ok((!self.is_used(state).await?).then_some(Return::First(target)))
     }
 
-    /// What a browser comes back to, once. A return in another browser finds nothing, and uses nothing up. A doubled one
-    /// waits for the end of the first; where that came to nothing it finds nothing, for the code is not sent again.
+    /// What a browser comes back to with a code, once. A return in another browser finds nothing, and uses nothing up. A
+    /// doubled one waits for the end of the first; where that came to nothing it finds nothing, for the code is not sent
+    /// again.
     pub(super) async fn take(&self, state: &str, binding: &str) -> Result<Option<Return>, Error> {
-        if state.len() > LONGEST {
+        let Some(target) = self.open(state, binding) else {
             return Ok(None);
-        }
-        let binding = digest(binding);
+        };
         for look in 0..LOOKS {
-            match self.get::<Came>(&key("came", state)).await? {
-                Some(came) if !same(&came.binding, &binding) => return Ok(None),
+            match self.came(state).await? {
                 Some(came) => {
                     if let Some(outcome) = came.outcome {
                         return Ok(Some(Return::Again(outcome)));
                     }
                 }
                 None if look > 0 => return Ok(None),
-                None => match self.get::<Pending>(&key("pending", state)).await? {
-                    Some(pending) if !same(&pending.binding, &binding) => return Ok(None),
-                    Some(_) => {
-                        if let Some(target) = self.begin(state, &binding).await? {
-                            return Ok(Some(Return::First(target)));
-                        }
+                None if !self.is_used(state).await? => {
+                    if self.is_first(state).await? {
+                        return Ok(Some(Return::First(target)));
                     }
-                    // Another has begun since the look above, or there is no such sign-in.
-                    None if self.get::<Came>(&key("came", state)).await?.is_none() => return Ok(None),
-                    None => continue,
-                },
+                }
+                // Used up long ago, or by another since the look above.
+                None if self.came(state).await?.is_none() => return Ok(None),
+                None => continue,
             }
             sleep(LOOK_EVERY).await;
         }
         Ok(None)
     }
 
-    /// Begins a return: of several at once one takes what it comes back to.
-    async fn begin(&self, state: &str, binding: &str) -> Result<Option<Target>, Error> {
-        let came = Came {
-            outcome: None,
-            binding: binding.to_owned(),
-        };
-        // Said first, so that whoever comes too late finds it.
-        let bytes = self.kept(&came, UNDER_WAY_FOR)?;
+    /// Uses a state up: of several returns at once one is the first.
+    async fn is_first(&self, state: &str) -> Result<bool, Error> {
+        // Said before, so that whoever comes too late finds it.
+        let bytes = self.said(None, UNDER_WAY_FOR)?;
         self.cache
             .add(&key("came", state), &bytes, UNDER_WAY_FOR)
             .await
             .map_err(away)?;
-        let taken = self.cache.take(&key("pending", state)).await.map_err(away)?;
-        let pending: Option<Pending> = taken.and_then(|bytes| self.read(&bytes));
-        Ok(pending.map(|pending| pending.target))
+        self.cache.add(&key("used", state), b"", LIFE).await.map_err(away)
+    }
+
+    async fn is_used(&self, state: &str) -> Result<bool, Error> {
+        Ok(self.cache.get(&key("used", state)).await.map_err(away)?.is_some())
     }
 
     /// Remembers for a moment what came of the return of a state.
-    pub(super) async fn finish(&self, state: &str, binding: &str, outcome: Outcome) {
-        let came = Came {
-            outcome: Some(outcome),
-            binding: digest(binding),
+    pub(super) async fn finish(&self, state: &str, outcome: Outcome) {
+        let said = async {
+            let bytes = self.said(Some(outcome), REPEATED_FOR)?;
+            let said = self.cache.set(&key("came", state), &bytes, REPEATED_FOR).await;
+            said.map_err(away)
         };
-        if let Err(cause) = self.set(&key("came", state), &came, REPEATED_FOR).await {
+        if let Err(cause) = said.await {
             tracing::debug!(%cause, "a doubled return will have to start again");
         }
     }
 
-    /// The return of a state came to nothing. With a target the sign-in goes on, by another code.
-    pub(super) async fn give_up(&self, state: &str, binding: &str, target: Option<Target>) {
+    /// The return of a state came to nothing. `goes_on` says that the state may come back once more.
+    pub(super) async fn give_up(&self, state: &str, goes_on: bool) {
         let again = async {
-            if let Some(target) = target {
-                let binding = digest(binding);
-                self.set(&key("pending", state), &Pending { target, binding }, LIFE)
-                    .await?;
+            if goes_on {
+                self.cache.remove(&key("used", state)).await?;
             }
-            self.cache.remove(&key("came", state)).await.map_err(away)
+            self.cache.remove(&key("came", state)).await
         };
         if let Err(cause) = again.await {
             tracing::debug!(%cause, "a sign-in that failed will have to start again");
         }
     }
 
-    async fn set(&self, key: &str, value: &impl Serialize, life: Duration) -> Result<(), Error> {
-        let bytes = self.kept(value, life)?;
-        self.cache.set(key, &bytes, life).await.map_err(away)
+    /// What a state holds, if it was sealed for the browser of `binding` and has not ended.
+    fn open(&self, state: &str, binding: &str) -> Option<Target> {
+        if state.len() > LONGEST {
+            return None;
+        }
+        let plain = self.sealer.open_on_the_way(&purpose(binding), state).ok()?;
+        let pending: Pending = serde_json::from_slice(&plain).ok()?;
+        (self.clock.now() < pending.until).then_some(pending.target)
     }
 
-    fn kept(&self, value: &impl Serialize, life: Duration) -> Result<Vec<u8>, Error> {
+    async fn came(&self, state: &str) -> Result<Option<Came>, Error> {
+        let bytes = self.cache.get(&key("came", state)).await.map_err(away)?;
+        let came: Option<Came> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        Ok(came.filter(|came| self.clock.now() < came.until))
+    }
+
+    fn said(&self, outcome: Option<Outcome>, life: Duration) -> Result<Vec<u8>, Error> {
         let until = self.clock.now() + life;
-        serde_json::to_vec(&Kept { value, until }).map_err(|fault| Error::Internal(fault.into()))
-    }
-
-    async fn get<T: serde::de::DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        let bytes = self.cache.get(key).await.map_err(away)?;
-        Ok(bytes.and_then(|bytes| self.read(&bytes)))
-    }
-
-    fn read<T: serde::de::DeserializeOwned>(&self, bytes: &[u8]) -> Option<T> {
-        let kept: Kept<T> = serde_json::from_slice(bytes).ok()?;
-        (self.clock.now() < kept.until).then_some(kept.value)
+        serde_json::to_vec(&Came { outcome, until }).map_err(|fault| Error::Internal(fault.into()))
     }
 }
 
@@ -209,18 +218,92 @@ pub(super) fn random() -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// Bound to its browser: with another's cookie a state does not open.
+fn purpose(binding: &str) -> String {
+    format!("sign-in {binding}")
+}
+
 fn key(kind: &str, state: &str) -> String {
-    format!("sign-in:{kind}:{}", digest(state))
+    format!("sign-in:{kind}:{}", URL_SAFE_NO_PAD.encode(Sha256::digest(state)))
 }
 
-fn digest(text: &str) -> String {
-    URL_SAFE_NO_PAD.encode(Sha256::digest(text))
-}
-
-fn same(one: &str, other: &str) -> bool {
-    bool::from(one.as_bytes().ct_eq(other.as_bytes()))
-}
-
-fn away(cause: crate::cache::error::CacheError) -> Error {
+fn away(cause: CacheError) -> Error {
     Error::Unavailable(cause.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use secrecy::SecretString;
+
+    use super::{PendingSignIns, Return, Target};
+    use crate::cache::Cache;
+    use crate::clock::Clock;
+    use crate::config;
+    use crate::error::Error;
+    use crate::tokens::seal::Sealer;
+
+    async fn sign_ins(cache_url: &str) -> PendingSignIns {
+        let clock = Clock::default();
+        let settings = config::cache::Cache { url: cache_url.into() };
+        let secrets = config::secrets::Secrets {
+            master_key: Some(SecretString::from("a master key for tests, long enough")),
+        };
+        let database = config::database::Database {
+            url: "sqlite::memory:".into(),
+            max_connections: 1,
+        };
+        PendingSignIns {
+            cache: Cache::open(&settings, clock.clone()).await.unwrap(),
+            sealer: Arc::new(Sealer::open(&secrets, &database).unwrap()),
+            clock,
+        }
+    }
+
+    fn page() -> Target {
+        Target::Page("https://sso.example/docs/".to_owned())
+    }
+
+    #[tokio::test]
+    async fn to_begin_a_sign_in_takes_no_place_in_the_cache() {
+        // No Redis is there: whatever was to be kept would fail.
+        let sign_ins = sign_ins("redis://127.0.0.1:1").await;
+        let state = sign_ins.begin(page(), "a browser").unwrap();
+        assert_eq!(sign_ins.open(&state, "a browser"), Some(page()));
+        assert!(matches!(
+            sign_ins.take(&state, "a browser").await,
+            Err(Error::Unavailable(_))
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_state_opens_in_its_browser_alone_and_is_used_once() {
+        let sign_ins = sign_ins("memory:").await;
+        let state = sign_ins.begin(page(), "a browser").unwrap();
+        let changed = format!("{state}A");
+        for (state, binding) in [
+            (&state, "another"),
+            (&changed, "a browser"),
+            (&String::new(), "a browser"),
+        ] {
+            assert!(sign_ins.take(state, binding).await.unwrap().is_none());
+        }
+        let taken = sign_ins.take(&state, "a browser").await.unwrap();
+        assert!(matches!(taken, Some(Return::First(target)) if target == page()));
+        sign_ins.give_up(&state, false).await;
+        assert!(sign_ins.take(&state, "a browser").await.unwrap().is_none());
+        sign_ins.give_up(&state, true).await;
+        assert!(sign_ins.take(&state, "a browser").await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn what_no_address_could_carry_is_refused() {
+        let sign_ins = sign_ins("memory:").await;
+        let long = Target::Page(format!("https://sso.example/{}", "a".repeat(6000)));
+        assert!(matches!(
+            sign_ins.begin(long, "a browser"),
+            Err(Error::InvalidRequest(_))
+        ));
+    }
 }

@@ -70,6 +70,8 @@ enum Command {
 enum Failure {
     /// Exit code 2.
     Settings(Faults),
+    /// Exit code 2: the settings, whose faults were told already, and perhaps more.
+    SettingsTold(anyhow::Error),
     /// Exit code 1.
     Failed(anyhow::Error),
 }
@@ -103,6 +105,10 @@ pub async fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Settings(faults)) => {
             complain(faults);
+            ExitCode::from(2)
+        }
+        Err(Failure::SettingsTold(summary)) => {
+            complain(format!("failed: {summary:#}"));
             ExitCode::from(2)
         }
         Err(Failure::Failed(cause)) => {

@@ -22,9 +22,12 @@ pub struct DingTalk {
     pub timeout: Duration,
 }
 
+/// Longest corp id: as many bytes as the columns of it hold characters.
+const LONGEST_CORP_ID: usize = 64;
+
 /// Reads the section. Where no company is needed, it may be the empty text.
 pub(super) fn read(r: &mut Reader<'_>, company_needed: bool) -> Read<DingTalk> {
-    let corp_id = r.word("dingtalk.corp_id", 128);
+    let corp_id = r.word("dingtalk.corp_id", LONGEST_CORP_ID);
     let corp_id = if company_needed {
         r.needed(
             "dingtalk.corp_id",

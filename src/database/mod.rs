@@ -1,5 +1,6 @@
 //! What may not be lost: one handle to SQLite, PostgreSQL or MySQL, and what is particular to each.
 
+mod batches;
 mod connections;
 pub mod failure;
 

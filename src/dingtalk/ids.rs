@@ -15,13 +15,15 @@ pub struct InvalidId {
     longest: usize,
 }
 
-/// Longest user or union id; the platform's own limit is 64.
-const LONGEST_ID: usize = 128;
+/// Longest user id, in characters as our columns count them; the platform's own limit is 64.
+const LONGEST_USER_ID: usize = 64;
+/// Longest union id, in characters as our column counts them.
+const LONGEST_UNION_ID: usize = 128;
 /// Longest auth code; those seen have 32.
 const LONGEST_CODE: usize = 128;
 
 macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $longest:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -35,9 +37,9 @@ macro_rules! text_id {
             pub fn new(text: impl Into<String>) -> Result<Self, InvalidId> {
                 let text = text.into();
                 let right = !text.is_empty()
-                    && text.len() <= LONGEST_ID
+                    && text.chars().count() <= $longest
                     && !text.chars().any(|letter| letter.is_control() || letter.is_whitespace());
-                if right { Ok(Self(text)) } else { Err(InvalidId { what: $what, longest: LONGEST_ID }) }
+                if right { Ok(Self(text)) } else { Err(InvalidId { what: $what, longest: $longest }) }
             }
 
             /// The id as text.
@@ -77,11 +79,11 @@ macro_rules! text_id {
 
 text_id! {
     /// A member of one company (userid): unique in that company alone.
-    UserId, "a user id"
+    UserId, "a user id", LONGEST_USER_ID
 }
 text_id! {
     /// A person over all companies, as one developer sees them (unionid).
-    UnionId, "a union id"
+    UnionId, "a union id", LONGEST_UNION_ID
 }
 
 /// A department of the company.
@@ -171,6 +173,14 @@ mod tests {
             serde_json::to_string(&(userid, DepartmentId(919_684_607))).unwrap(),
             r#"["manager01",919684607]"#
         );
-        assert!(UserId::new("").is_err() && UserId::new("a\tb").is_err() && UnionId::new("x".repeat(129)).is_err());
+        assert!(UserId::new("").is_err() && UserId::new("a\tb").is_err());
+    }
+
+    #[test]
+    fn ids_are_as_long_as_their_columns_hold_counted_in_characters() {
+        for letter in ["x", "张"] {
+            assert!(UserId::new(letter.repeat(64)).is_ok() && UserId::new(letter.repeat(65)).is_err());
+            assert!(UnionId::new(letter.repeat(128)).is_ok() && UnionId::new(letter.repeat(129)).is_err());
+        }
     }
 }

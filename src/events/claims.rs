@@ -134,11 +134,8 @@ impl Claims {
 
     /// Forgets what was settled long ago.
     pub(super) async fn sweep(&self) -> Result<(), Error> {
-        let sweeping = self.database.transact(async |transaction| {
-            let now = self.clock.now();
-            event::delete_settled(transaction, State::Handled, now - HANDLED_FOR).await?;
-            event::delete_settled(transaction, State::Failed, now - FAILED_FOR).await
-        });
-        sweeping.await.map(drop)
+        let now = self.clock.now();
+        event::delete_settled(&self.database, State::Handled, now - HANDLED_FOR).await?;
+        event::delete_settled(&self.database, State::Failed, now - FAILED_FOR).await
     }
 }

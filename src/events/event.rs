@@ -7,6 +7,9 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait as _, OnConflict};
 use sea_orm::{Condition, QueryOrder as _};
 
+use crate::database::Database;
+use crate::error::Error;
+
 /// Most rows of one statement.
 const CHUNK: usize = 500;
 
@@ -217,17 +220,11 @@ pub(super) async fn revive(db: &impl ConnectionTrait, corp_id: &str, now: DateTi
 }
 
 /// Forgets events that were settled before a moment.
-pub(super) async fn delete_settled(
-    db: &impl ConnectionTrait,
-    state: State,
-    before: DateTime<Utc>,
-) -> Result<u64, DbErr> {
-    let done = Entity::delete_many()
-        .filter(Column::State.eq(state))
-        .filter(Column::SettledAt.lt(before))
-        .exec(db)
-        .await?;
-    Ok(done.rows_affected)
+pub(super) async fn delete_settled(database: &Database, state: State, before: DateTime<Utc>) -> Result<(), Error> {
+    let settled = Condition::all()
+        .add(Column::State.eq(state))
+        .add(Column::SettledAt.lt(before));
+    database.delete_in_batches::<Entity, i64>(Column::Id, settled).await
 }
 
 fn of_object(corp_id: &str, object: &str, state: State) -> Condition {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::claims::{Claim, Claims};
@@ -43,17 +43,23 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Works until told to stop.
+    /// Works until told to stop. What is old is forgotten beside it: no event waits for that.
     pub(super) async fn run(self, stop: CancellationToken) {
-        let mut attempts = JoinSet::new();
-        let mut swept_at = None::<Instant>;
+        tokio::join!(self.work_events_off(&stop), stop.run_until_cancelled(self.forget()));
+    }
+
+    async fn forget(&self) {
         loop {
-            if swept_at.is_none_or(|at| at.elapsed() >= SWEEP_EVERY) {
-                swept_at = Some(Instant::now());
-                if let Err(cause) = self.claims.sweep().await {
-                    tracing::warn!(%cause, "old events cannot be forgotten for now");
-                }
+            if let Err(cause) = self.claims.sweep().await {
+                tracing::warn!(%cause, "old events cannot be forgotten for now");
             }
+            sleep(SWEEP_EVERY).await;
+        }
+    }
+
+    async fn work_events_off(&self, stop: &CancellationToken) {
+        let mut attempts = JoinSet::new();
+        loop {
             let free = AT_ONCE.saturating_sub(attempts.len());
             if free > 0 {
                 match self.claims.take(free).await {

@@ -57,6 +57,8 @@ pub(super) enum Kind {
     Truncated,
     /// An answer that does not end before 64 MiB.
     Huge,
+    /// The call is done, and its page says that more follows, but not where: `has_more` without a `next_cursor`.
+    NoNextCursor,
 }
 
 impl Fault {

@@ -1,14 +1,17 @@
-//! What a fault says in the place of the API: in its family's words, or in nobody's.
+//! What becomes of a call that meets a fault, which may speak in the place of the API: in its family's words, or in nobody's.
 
 use std::io;
+use std::time::Duration;
 
-use actix_web::HttpResponse;
 use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse};
 use futures_util::{StreamExt as _, stream};
+use serde_json::Value;
 
 use super::call::Family;
 use super::fault::Kind;
-use super::wire::{Said, permission_text};
+use super::state::{Shared, lock};
+use super::wire::{self, Said, permission_text};
 
 /// What the firewall answers to an address that it has banned.
 const PUNISHED: &str = r#"{"status":1111,"wait":5,"source":"x5","punish":"deny","uuid":"xxx"}"#;
@@ -18,8 +21,49 @@ const PAGE: &str = "<!DOCTYPE html><html><head><title>punish</title></head><body
 const PIECE: usize = 65_536;
 const PIECES: usize = 1024;
 
+/// Counts a call and answers it: by `work`, unless it meets a fault that lets nothing be done.
+pub(super) async fn answered(request: &HttpRequest, state: &Shared, work: impl AsyncFnOnce() -> Said) -> HttpResponse {
+    let (path, family) = (request.path(), Family::of(request.path()));
+    let (fault, app_key) = {
+        let mut state = lock(state);
+        let now = state.now();
+        (state.traffic.call(path, now), state.default_app_key().to_owned())
+    };
+    let kind = fault.as_ref().map(|fault| fault.kind);
+    if let Some(fault) = fault.filter(|fault| fault.kind == Kind::Delay) {
+        tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await;
+    }
+    if let Some(nonsense) = kind.and_then(nonsense) {
+        return nonsense;
+    }
+    let said = match kind.and_then(|kind| refusal(kind, family, path, &app_key)) {
+        Some(refused) => refused,
+        None => work().await,
+    };
+    match kind {
+        Some(Kind::ResetAfter) => broken(),
+        Some(Kind::NoNextCursor) => wire::answer(family, path, without_next_cursor(said), false),
+        kind => wire::answer(family, path, said, kind == Some(Kind::Truncated)),
+    }
+}
+
+/// A page that says that more follows, but not where; any other answer as it is.
+fn without_next_cursor(said: Said) -> Said {
+    let Said::Result(result) = &said else {
+        return said;
+    };
+    match serde_json::from_str(result.get()) {
+        Ok(Value::Object(mut page)) if page.contains_key("has_more") => {
+            page.insert("has_more".to_owned(), Value::Bool(true));
+            page.remove("next_cursor");
+            Said::result(&page)
+        }
+        _ => said,
+    }
+}
+
 /// The refusal that a fault is, if it is one in the family's own words.
-pub(super) fn refusal(kind: Kind, family: Family, path: &str, app_key: &str) -> Option<Said> {
+fn refusal(kind: Kind, family: Family, path: &str, app_key: &str) -> Option<Said> {
     const SCOPE: &str = "qyapi_base";
     let new = family == Family::New;
     let throttled =
@@ -58,12 +102,13 @@ pub(super) fn refusal(kind: Kind, family: Family, path: &str, app_key: &str) -> 
         | Kind::ResetBefore
         | Kind::ResetAfter
         | Kind::Truncated
-        | Kind::Huge => return None,
+        | Kind::Huge
+        | Kind::NoNextCursor => return None,
     })
 }
 
 /// The answer that a fault puts in the place of the API's own, where it is one that no family has words for.
-pub(super) fn nonsense(kind: Kind) -> Option<HttpResponse> {
+fn nonsense(kind: Kind) -> Option<HttpResponse> {
     Some(match kind {
         Kind::Html => HttpResponse::Ok().content_type("text/html;charset=utf-8").body(PAGE),
         Kind::Punished => HttpResponse::Ok().content_type("application/json").body(PUNISHED),
@@ -82,7 +127,7 @@ pub(super) fn nonsense(kind: Kind) -> Option<HttpResponse> {
 }
 
 /// A connection that breaks where the answer should come.
-pub(super) fn broken() -> HttpResponse {
+fn broken() -> HttpResponse {
     let reset = io::Error::from(io::ErrorKind::ConnectionReset);
     HttpResponse::Ok().streaming(stream::once(async { Err::<Bytes, _>(reset) }))
 }

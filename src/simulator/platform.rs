@@ -1,7 +1,5 @@
 //! The two API families on one port: who may call what, and what answers.
 
-use std::time::Duration;
-
 use actix_web::http::Method;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
@@ -9,7 +7,6 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::api::{app_tokens, departments, legacy, search, user_tokens, users};
 use super::call::{Call, Family};
 use super::events::{registration, stream};
-use super::fault::Kind;
 use super::grants::AppIndex;
 use super::misbehaviour;
 use super::scope;
@@ -45,34 +42,14 @@ fn post(scope: Option<&'static str>, answers: Answers) -> Api {
 
 /// Answers every call of the platform.
 pub(super) async fn answer(request: HttpRequest, body: Bytes, state: Shared) -> HttpResponse {
-    let (path, family) = (request.path(), Family::of(request.path()));
-    let fault = {
-        let mut state = lock(&state);
-        let now = state.now();
-        state.traffic.call(path, now)
+    let work = async || {
+        let (mut state, call) = (lock(&state), Call::new(&request, &body));
+        match call.family {
+            Family::New => new_family(&mut state, &call),
+            Family::Topapi | Family::Old => old_family(&mut state, &call),
+        }
     };
-    let kind = fault.as_ref().map(|fault| fault.kind);
-    if let Some(fault) = fault.filter(|fault| fault.kind == Kind::Delay) {
-        tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await;
-    }
-    if let Some(nonsense) = kind.and_then(misbehaviour::nonsense) {
-        return nonsense;
-    }
-    let said = {
-        let mut state = lock(&state);
-        let refused = kind.and_then(|kind| misbehaviour::refusal(kind, family, path, state.default_app_key()));
-        refused.unwrap_or_else(|| {
-            let call = Call::new(&request, &body);
-            match family {
-                Family::New => new_family(&mut state, &call),
-                Family::Topapi | Family::Old => old_family(&mut state, &call),
-            }
-        })
-    };
-    if kind == Some(Kind::ResetAfter) {
-        return misbehaviour::broken();
-    }
-    wire::answer(family, path, said, kind == Some(Kind::Truncated))
+    misbehaviour::answered(&request, &state, work).await
 }
 
 fn old_api(path: &str) -> Option<Api> {

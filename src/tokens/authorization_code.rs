@@ -4,8 +4,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
+use sea_orm::Condition;
 use sea_orm::entity::prelude::*;
 use sha2::{Digest as _, Sha256};
+
+use crate::database::Database;
+use crate::error::Error;
 
 /// A row of `authorization_codes`. The code itself is not kept.
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -83,10 +87,9 @@ pub(super) async fn redeem(
 }
 
 /// Forgets codes that ended before a moment.
-pub(super) async fn delete_ended(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<u64, DbErr> {
-    Ok(Entity::delete_many()
-        .filter(Column::ExpiresAt.lt(before))
-        .exec(db)
-        .await?
-        .rows_affected)
+pub(super) async fn delete_ended(database: &Database, before: DateTime<Utc>) -> Result<(), Error> {
+    let ended = Condition::all().add(Column::ExpiresAt.lt(before));
+    database
+        .delete_in_batches::<Entity, String>(Column::Digest, ended)
+        .await
 }

@@ -11,6 +11,7 @@ pub mod grant;
 mod handle;
 pub mod http;
 pub mod issuer;
+mod key_file;
 mod key_pair;
 pub mod keys;
 pub mod logout_delivery;

@@ -1,9 +1,5 @@
 //! What the master key is good for: keys of its own for each purpose, sealing at rest, and message codes.
 
-use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-
 use anyhow::{Context as _, bail};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::{hmac, rand};
@@ -11,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::key_file;
 use crate::config;
 
 /// What is marked as ours; a mark of one use is no mark of another.
@@ -25,6 +22,7 @@ pub(super) enum Mark {
 /// Seals with AES-256-GCM and authenticates with HMAC-SHA256, under keys derived from the master key.
 pub struct Sealer {
     at_rest: LessSafeKey,
+    on_the_way: LessSafeKey,
     refresh: hmac::Key,
     browser: hmac::Key,
 }
@@ -34,32 +32,32 @@ impl Sealer {
     /// which is made (mode 0600) where it is missing.
     ///
     /// # Errors
-    /// When there is no key, or its file cannot be read or made.
+    /// When there is no key, or its file cannot be read or made, or holds none.
     pub fn open(secrets: &config::secrets::Secrets, database: &config::database::Database) -> anyhow::Result<Self> {
         if let Some(sealer) = Self::find(secrets, database)? {
             return Ok(sealer);
         }
-        match file_beside(database) {
-            Some(file) => Self::new(&make_key(&file)?),
+        match key_file::beside(database) {
+            Some(file) => Self::new(&key_file::make(&file)?),
             None if database.is_server() => {
                 bail!("secrets.master_key is missing: a database server needs one that all instances share")
             }
             // What is sealed in memory ends with the process, as its key does.
-            None => Self::new(&SecretString::from(random_text()?)),
+            None => Self::new(&key_file::random()?),
         }
     }
 
     /// As [`Self::open`], but makes nothing: none where no key is configured and there is no file of it.
     ///
     /// # Errors
-    /// When the file of the key cannot be read.
+    /// When the file of the key cannot be read, or holds none.
     pub fn find(
         secrets: &config::secrets::Secrets,
         database: &config::database::Database,
     ) -> anyhow::Result<Option<Self>> {
-        let kept = match (&secrets.master_key, file_beside(database)) {
+        let kept = match (&secrets.master_key, key_file::beside(database)) {
             (Some(key), _) => Some(key.clone()),
-            (None, Some(file)) => read_key(&file)?,
+            (None, Some(file)) => key_file::read(&file)?,
             (None, None) => None,
         };
         kept.map(|key| Self::new(&key)).transpose()
@@ -68,10 +66,10 @@ impl Sealer {
     pub(super) fn new(master: &SecretString) -> anyhow::Result<Self> {
         let master = hmac::Key::new(hmac::HMAC_SHA256, master.expose_secret().as_bytes());
         let derive = |purpose: &str| hmac::sign(&master, purpose.as_bytes());
-        let at_rest = UnboundKey::new(&AES_256_GCM, derive("dingtalk-sso at rest 1").as_ref())
-            .context("the key that seals at rest")?;
+        let seals = |purpose: &str| UnboundKey::new(&AES_256_GCM, derive(purpose).as_ref()).context("a key that seals");
         Ok(Self {
-            at_rest: LessSafeKey::new(at_rest),
+            at_rest: LessSafeKey::new(seals("dingtalk-sso at rest 1")?),
+            on_the_way: LessSafeKey::new(seals("dingtalk-sso on the way 1")?),
             refresh: hmac::Key::new(hmac::HMAC_SHA256, derive("dingtalk-sso refresh token 1").as_ref()),
             browser: hmac::Key::new(hmac::HMAC_SHA256, derive("dingtalk-sso browser cookie 1").as_ref()),
         })
@@ -82,13 +80,7 @@ impl Sealer {
     /// # Errors
     /// When the machine has no randomness to give.
     pub fn seal(&self, purpose: &str, plain: &[u8]) -> anyhow::Result<String> {
-        let mut nonce = [0; NONCE_LEN];
-        rand::fill(&mut nonce).context("randomness")?;
-        let mut sealed = plain.to_vec();
-        self.at_rest
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(purpose), &mut sealed)
-            .context("sealing")?;
-        Ok(URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat()))
+        sealed(&self.at_rest, purpose, plain)
     }
 
     /// Opens what [`Self::seal`] sealed.
@@ -96,15 +88,24 @@ impl Sealer {
     /// # Errors
     /// When it was sealed under another purpose or master key, or was changed since.
     pub fn open_sealed(&self, purpose: &str, sealed: &str) -> anyhow::Result<Vec<u8>> {
-        let mut bytes = URL_SAFE_NO_PAD.decode(sealed).context("what is sealed is not base64")?;
-        let Some((nonce, rest)) = bytes.split_first_chunk_mut::<NONCE_LEN>() else {
-            bail!("what is sealed is cut")
-        };
-        let plain = self
-            .at_rest
-            .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(purpose), rest)
-            .context("sealed with another master key, or damaged")?;
-        Ok(plain.to_vec())
+        opened(&self.at_rest, purpose, sealed)
+    }
+
+    /// As [`Self::seal`], for what others carry and bring back. Under a key of its own: strangers may have as much sealed
+    /// as they like, and a key with random nonces is good for a bounded number (NIST SP 800-38D section 8.3).
+    ///
+    /// # Errors
+    /// When the machine has no randomness to give.
+    pub fn seal_for_the_way(&self, purpose: &str, plain: &[u8]) -> anyhow::Result<String> {
+        sealed(&self.on_the_way, purpose, plain)
+    }
+
+    /// Opens what [`Self::seal_for_the_way`] sealed.
+    ///
+    /// # Errors
+    /// As [`Self::open_sealed`].
+    pub fn open_on_the_way(&self, purpose: &str, sealed: &str) -> anyhow::Result<Vec<u8>> {
+        opened(&self.on_the_way, purpose, sealed)
     }
 
     /// The message code that marks `body`.
@@ -127,42 +128,22 @@ impl Sealer {
     }
 }
 
-/// The file of the master key that is made beside an SQLite database.
-fn file_beside(database: &config::database::Database) -> Option<PathBuf> {
-    Some(database.file()?.with_extension("master-key"))
+fn sealed(key: &LessSafeKey, purpose: &str, plain: &[u8]) -> anyhow::Result<String> {
+    let mut nonce = [0; NONCE_LEN];
+    rand::fill(&mut nonce).context("randomness")?;
+    let mut sealed = plain.to_vec();
+    key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(purpose), &mut sealed)
+        .context("sealing")?;
+    Ok(URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat()))
 }
 
-/// The master key of that file, where it exists.
-fn read_key(file: &Path) -> anyhow::Result<Option<SecretString>> {
-    match fs::read_to_string(file) {
-        Ok(text) if text.trim().len() >= 32 => Ok(Some(SecretString::from(text.trim().to_owned()))),
-        Ok(_) => bail!("{} holds no master key: 32 characters or more", file.display()),
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(cause) => Err(cause).with_context(|| format!("{} cannot be read", file.display())),
-    }
-}
-
-fn make_key(file: &Path) -> anyhow::Result<SecretString> {
-    let text = random_text()?;
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    let mut handle = options
-        .open(file)
-        .with_context(|| format!("{} cannot be made", file.display()))?;
-    handle
-        .write_all(text.as_bytes())
-        .and_then(|()| handle.sync_all())
-        .context("the master key cannot be kept")?;
-    Ok(SecretString::from(text))
-}
-
-fn random_text() -> anyhow::Result<String> {
-    let mut bytes = [0; 32];
-    rand::fill(&mut bytes).context("randomness")?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
+fn opened(key: &LessSafeKey, purpose: &str, sealed: &str) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = URL_SAFE_NO_PAD.decode(sealed).context("what is sealed is not base64")?;
+    let Some((nonce, rest)) = bytes.split_first_chunk_mut::<NONCE_LEN>() else {
+        bail!("what is sealed is cut")
+    };
+    let plain = key
+        .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(purpose), rest)
+        .context("sealed with another master key, or damaged")?;
+    Ok(plain.to_vec())
 }

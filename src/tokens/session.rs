@@ -5,6 +5,9 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait as _, SimpleExpr};
 use sea_orm::{ActiveValue::Set, Condition, QueryOrder as _, QuerySelect as _};
 
+use crate::database::Database;
+use crate::error::Error;
+
 /// How long the holder of the last used refresh token may repeat itself (product.md section 5).
 const REPEAT_WINDOW: TimeDelta = TimeDelta::seconds(10);
 
@@ -225,9 +228,9 @@ pub(super) async fn ended_since(
 }
 
 /// Forgets sessions that were over before a moment: nothing of theirs is good any more.
-pub(super) async fn delete_over(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<u64, DbErr> {
+pub(super) async fn delete_over(database: &Database, before: DateTime<Utc>) -> Result<(), Error> {
     let over = Condition::any()
         .add(Column::EndedAt.lt(before))
         .add(Column::ExpiresAt.lt(before));
-    Ok(Entity::delete_many().filter(over).exec(db).await?.rows_affected)
+    database.delete_in_batches::<Entity, Uuid>(Column::Id, over).await
 }

@@ -56,10 +56,11 @@ impl Upkeep {
         }
     }
 
-    /// Works until told to stop. The two go side by side: what ended has to be known within two seconds, however long a
-    /// key takes to be made or read.
+    /// Works until told to stop. All goes side by side: what ended has to be known within two seconds, however long a key
+    /// takes to be made or read, and keys have their time, however much is to be forgotten.
     pub(super) async fn run(&self, stop: CancellationToken) {
-        tokio::join!(self.follow_endings(&stop), self.look_after_the_rest(&stop));
+        let rest = async { tokio::join!(Box::pin(self.keep_keys()), Box::pin(self.forget())) };
+        tokio::join!(self.follow_endings(&stop), stop.run_until_cancelled(rest));
     }
 
     async fn follow_endings(&self, stop: &CancellationToken) {
@@ -93,28 +94,39 @@ impl Upkeep {
         }
     }
 
-    async fn look_after_the_rest(&self, stop: &CancellationToken) {
-        let (mut keys_at, mut swept_at) = (None, None);
-        // A clock that was put back does not put the work off.
-        let is_due = |at: Option<DateTime<Utc>>, every| at.is_none_or(|at| (self.clock.now() - at).abs() >= every);
-        let work = async {
-            loop {
-                if is_due(keys_at, KEYS_EVERY) {
-                    keys_at = Some(self.clock.now());
-                    if let Err(cause) = self.look_after_keys().await {
-                        tracing::warn!(cause = format!("{cause:#}"), "the signing keys cannot be looked after");
-                    }
-                }
-                if is_due(swept_at, SWEEP_EVERY) {
-                    swept_at = Some(self.clock.now());
-                    if let Err(cause) = self.sweep().await {
-                        tracing::warn!(%cause, "what is over cannot be forgotten");
-                    }
-                }
-                sleep(LOOK_EVERY).await;
+    async fn keep_keys(&self) {
+        let mut looked_at = None;
+        loop {
+            if self.is_due(&mut looked_at, KEYS_EVERY)
+                && let Err(cause) = self.look_after_keys().await
+            {
+                tracing::warn!(cause = format!("{cause:#}"), "the signing keys cannot be looked after");
             }
-        };
-        let _ = stop.run_until_cancelled(work).await;
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    async fn forget(&self) {
+        let mut swept_at = None;
+        loop {
+            if self.is_due(&mut swept_at, SWEEP_EVERY)
+                && let Err(cause) = self.sweep().await
+            {
+                tracing::warn!(%cause, "what is over cannot be forgotten");
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Whether work that was begun at `last` is to be begun again, which is noted. A clock that was put back does not put
+    /// the work off.
+    fn is_due(&self, last: &mut Option<DateTime<Utc>>, every: TimeDelta) -> bool {
+        let now = self.clock.now();
+        let due = last.is_none_or(|last| (now - last).abs() >= every);
+        if due {
+            *last = Some(now);
+        }
+        due
     }
 
     /// Learns which sessions were ended since `last`, or while any token of theirs could live.
@@ -167,12 +179,12 @@ impl Upkeep {
         let before = now - KEPT_FOR - TimeDelta::from_std(self.settings.access_ttl)?;
         // As long as a session may live, its ID token may come back as a hint.
         let longest = TimeDelta::from_std(self.settings.refresh_ttl.max(self.settings.browser_ttl))?;
-        let sweeping = self.database.transact(async |transaction| {
-            authorization_code::delete_ended(transaction, before).await?;
-            session::delete_over(transaction, before).await?;
-            signing_key::delete_unpublished(transaction, now - longest).await
-        });
-        sweeping.await?;
+        authorization_code::delete_ended(&self.database, before).await?;
+        session::delete_over(&self.database, before).await?;
+        let unpublished = self
+            .database
+            .transact(async |transaction| signing_key::delete_unpublished(transaction, now - longest).await);
+        unpublished.await?;
         Ok(())
     }
 }

@@ -16,6 +16,10 @@ pub(crate) fn tells_of(request: &Request, status: u16, body: &Value) {
     let Some((path, item)) = paths.find(|(path, _)| is_of(path, request.url().path())) else {
         return;
     };
+    // A preflight is a browser's question about an operation, and none itself.
+    if request.method() == Method::OPTIONS {
+        return;
+    }
     let method = if request.method() == Method::HEAD {
         "get".to_owned()
     } else {

@@ -7,6 +7,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::answer::Answer;
+use crate::cross_origin::preflight;
 use crate::harness::{Harness, PAGE};
 use crate::store::Refuses;
 
@@ -118,6 +119,18 @@ async fn bad_requests(seen: &mut Vec<Seen>) {
             "a foreign refresh token",
             sso.request(Method::POST, "/v1/token/refresh")
                 .body(json!({"refreshToken": "x"}).to_string()),
+        ),
+        (
+            "a foreign page's preflight",
+            preflight(&sso, "https://evil.example", "POST"),
+        ),
+        (
+            "a preflight for another method",
+            preflight(&sso, "https://page.example", "PUT"),
+        ),
+        (
+            "a preflight for another header",
+            preflight(&sso, "https://page.example", "POST").header("access-control-request-headers", "x-other"),
         ),
         ("unknown path", sso.request(Method::GET, "/v2")),
         ("unknown file", sso.request(Method::GET, "/static/none.js")),
@@ -238,6 +251,8 @@ async fn every_row_of_the_error_table_comes_over_the_wire() {
     1101 invalid_request 400 | an array | the body is not a JSON object
     1101 invalid_request 400 | oversized body | the body is larger than 65536 bytes
     1101 invalid_request 405 | wrong method | this path answers to POST alone
+    1101 invalid_request 400 | a preflight for another method | Requested method is not allowed
+    1101 invalid_request 400 | a preflight for another header | One or more request headers are not allowed
     1102 dingtalk_access_token_failed 502 | our address is not allowed | DingTalk does not give this service an access token; its administrator finds the reason in the log
     1103 auth_code_rejected 401 | unknown code | DingTalk does not know this code: it is expired, used or of another app; get a new one
     1104 profile_unavailable 502 | the app may not read profiles | the employee's profile could not be read from DingTalk
@@ -246,6 +261,7 @@ async fn every_row_of_the_error_table_comes_over_the_wire() {
     1107 employee_not_saved 500 | a known employee cannot be brought up to date | the employee could not be brought up to date; nothing was kept
     1108 internal 500 | a column is missing | something went wrong here; the log has the cause under this request_id
     1109 url_not_allowed 403 | foreign page | this page is not of an origin that the app allows
+    1109 url_not_allowed 403 | a foreign page's preflight | this page is not of an origin that the app allows
     1110 rate_limited 429 (after 60 s) | one too many | too many rejected codes from this address; try again later
     1111 jsapi_ticket_failed 502 | the app gets no ticket | DingTalk does not give this service a jsapi ticket
     1112 dingtalk_unavailable 503 (after 2 s) | the platform answers nonsense to the code | DingTalk does not answer as it should; try again in a moment, with a new code

@@ -10,6 +10,7 @@
 mod answer;
 mod broken_calls;
 mod crash;
+mod cross_origin;
 mod demo;
 mod directory;
 mod doctor;
@@ -17,6 +18,7 @@ mod document;
 mod elsewhere;
 mod errors;
 mod events;
+mod forgetting;
 mod harness;
 mod house;
 mod instances;

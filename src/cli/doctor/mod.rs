@@ -33,7 +33,7 @@ struct Report<'a> {
 
 impl Doctor {
     pub(super) async fn run(self, config: Option<&Path>) -> Result<(), Failure> {
-        let findings = examine(config).await;
+        let (findings, settings_fit) = examine(config).await;
         let failed = findings.iter().filter(|finding| finding.state == State::Failed).count();
         if self.json {
             let report = Report {
@@ -51,21 +51,23 @@ impl Doctor {
                 say(finding.line(width));
             }
         }
-        if failed == 0 {
-            Ok(())
-        } else {
-            Err(anyhow!("{failed} of {} checks", findings.len()).into())
+        let summary = anyhow!("{failed} of {} checks", findings.len());
+        match failed {
+            0 => Ok(()),
+            _ if settings_fit => Err(Failure::Failed(summary)),
+            _ => Err(Failure::SettingsTold(summary)),
         }
     }
 }
 
-/// Every check, whatever the others find.
-async fn examine(config: Option<&Path>) -> Vec<Finding> {
+/// Every check, whatever the others find; and whether the settings would do for `serve`.
+async fn examine(config: Option<&Path>) -> (Vec<Finding>, bool) {
     let (mut findings, settings) = settings::read(config);
+    let settings_fit = findings.iter().all(|finding| finding.state == State::Ok);
     let Some(settings) = settings else {
         let rest = ["database", "cache", "DingTalk"];
         findings.extend(rest.map(|check| Finding::skipped(check, "the settings")));
-        return findings;
+        return (findings, settings_fit);
     };
     findings.extend(settings::examine(&settings));
     let (database, cache, platform) = tokio::join!(
@@ -76,5 +78,5 @@ async fn examine(config: Option<&Path>) -> Vec<Finding> {
     findings.extend(database);
     findings.push(cache);
     findings.extend(platform);
-    findings
+    (findings, settings_fit)
 }

@@ -124,7 +124,13 @@ async fn clock(database: &Database) -> Finding {
 async fn master_key(settings: &Settings, database: &Database) -> Finding {
     let sealer = match Sealer::find(&settings.secrets, &settings.database) {
         Ok(sealer) => sealer,
-        Err(cause) => return Finding::failed(MASTER_KEY, told(&cause), "let this user read it"),
+        Err(cause) => {
+            return Finding::failed(
+                MASTER_KEY,
+                told(&cause),
+                "it has to be the file that was saved with the database, and this user has to be able to read it",
+            );
+        }
     };
     match limited(tokens::try_signing_keys(database, sealer.as_ref())).await {
         Ok(0) => Finding::ok(MASTER_KEY, "there is no signing key yet that it would have to open"),

@@ -67,6 +67,11 @@ use crate::config::events::EventsMode;
 #[case::format("SSO_LOG__FORMAT", "xml", "write text or json")]
 #[case::filter("SSO_LOG__FILTER", "a=b=c", "is not a log filter")]
 #[case::secret_blank("SSO_DINGTALK__APP_SECRET", "a secret", "has white space or more than 256 bytes")]
+#[case::corp_id(
+    "SSO_DINGTALK__CORP_ID",
+    "ding567890123456789012345678901234567890123456789012345678901234x",
+    "has white space or more than 64 bytes"
+)]
 #[case::secret_lines("SSO_DINGTALK__APP_SECRET", "a\nb", "has line breaks")]
 #[case::secret_file("SSO_DINGTALK__APP_SECRET_FILE", "/nowhere", "cannot be read (entity not found)")]
 #[case::secret_file_empty("SSO_DINGTALK__APP_SECRET_FILE", "/blank", "names an empty file")]

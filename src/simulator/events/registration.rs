@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 use super::callback::{SignedAs, Subscription, client, post};
 use super::envelope;
 use super::told::Spelling;
-use crate::simulator::call::{Call, Family};
+use crate::simulator::call::Call;
 use crate::simulator::grants::AppIndex;
+use crate::simulator::misbehaviour;
 use crate::simulator::state::{Shared, State, lock};
-use crate::simulator::wire::{self, Said};
+use crate::simulator::wire::Said;
 
 /// The events that may be subscribed to.
 const TYPES: [&str; 24] = [
@@ -45,23 +46,26 @@ const NOT_THERE: Said = Said::Refused(71007, "回调地址不存在");
 
 /// `register_call_back` and `update_call_back`: the address is asked to open and seal before it is taken.
 pub(in crate::simulator) async fn register(request: HttpRequest, body: Bytes, state: Shared) -> HttpResponse {
-    let call = Call::new(&request, &body);
-    let again = call.path.ends_with("update_call_back");
-    let (corp_id, now) = {
-        let state = lock(&state);
-        (state.corp_id.clone(), state.clock.unix_millis().to_string())
-    };
-    let said = match asked(&state, &call, again) {
-        Ok(subscription) => match check(&subscription, &corp_id, &now).await {
+    let work = async || {
+        let call = Call::new(&request, &body);
+        let again = call.path.ends_with("update_call_back");
+        let (corp_id, now) = {
+            let state = lock(&state);
+            (state.corp_id.clone(), state.clock.unix_millis().to_string())
+        };
+        let subscription = match asked(&state, &call, again) {
+            Ok(subscription) => subscription,
+            Err(refused) => return refused,
+        };
+        match check(&subscription, &corp_id, &now).await {
             Ok(()) => {
                 lock(&state).outbox.pushes.subscription = Some(subscription);
                 Said::Flat(json!({}))
             }
             Err(code) => Said::Refused(code, "回调地址校验失败"),
-        },
-        Err(refused) => refused,
+        }
     };
-    wire::answer(Family::Old, call.path, said, false)
+    misbehaviour::answered(&request, &state, work).await
 }
 
 async fn check(subscription: &Subscription, corp_id: &str, now: &str) -> Result<(), i64> {
@@ -71,9 +75,8 @@ async fn check(subscription: &Subscription, corp_id: &str, now: &str) -> Result<
 }
 
 fn asked(state: &Shared, call: &Call<'_>, again: bool) -> Result<Subscription, Said> {
-    let mut state = lock(state);
+    let state = lock(state);
     let now = state.now();
-    state.traffic.call(call.path, now);
     if *call.method != actix_web::http::Method::POST {
         return Err(Said::Refused(43002, "需要POST请求"));
     }

@@ -182,7 +182,7 @@ async fn settings_that_lack_something_are_told_and_the_rest_is_asked() {
     let mut ward = Ward::with(&[]);
     ward.set("DINGTALK__APP_SECRET", "");
     let report = ward.examined().await;
-    assert_eq!(report.code, Some(1));
+    assert_eq!(report.code, Some(2), "as for check-config");
     assert!(
         report.said["settings"].contains("dingtalk.app_secret"),
         "{:?}",
@@ -191,6 +191,7 @@ async fn settings_that_lack_something_are_told_and_the_rest_is_asked() {
     assert!(report.said["clock"].starts_with("ok") && report.said["cache"].starts_with("ok"));
     ward.set("HTTP__PUBLIC_URL", "nonsense");
     let report = ward.examined().await;
+    assert_eq!(report.code, Some(2));
     assert_eq!(report.those("skipped"), ["DingTalk", "cache", "database"]);
     ward.end().await;
 }

@@ -1,12 +1,10 @@
-//! Sign-ins belong to the browser that began them: login CSRF, session fixation, doubled returns.
-
-use std::time::Duration;
+//! Sign-ins belong to the browser that began them: login CSRF, session fixation.
 
 use serde_json::json;
-use tokio::time::timeout;
 
 use super::application::Application;
 use super::browser::{Browser, SESSION, page_code, parameter, path_of};
+use super::returns::{about_to_come_back, asked_to_sign_in};
 use crate::harness::Harness;
 
 #[tokio::test]
@@ -44,10 +42,7 @@ async fn nobody_can_finish_a_sign_in_in_another_browser() {
 
 #[tokio::test]
 async fn a_foreign_page_cannot_post_its_auth_code() {
-    let sso = Harness::start().await;
-    let app = Application::added(&sso, "app", &[]).await;
-    let mut attacker = Browser::inside();
-    let state = attacker.asked_to_sign_in(&sso, &app.authorize(&[])).await;
+    let (sso, mut attacker, state) = asked_to_sign_in(Browser::inside()).await;
     let code = sso.auth_code("user00001").await;
     let calls = sso.calls("/topapi/v2/user/getuserinfo").await;
     // A foreign page's request brings no cookie of ours (SameSite=Lax).
@@ -106,11 +101,7 @@ async fn a_cookie_from_before_the_sign_in_is_not_the_one_after() {
 
 #[tokio::test]
 async fn the_cookie_is_for_this_host_alone_and_no_script_reads_it() {
-    let sso = Harness::start().await;
-    let app = Application::added(&sso, "app", &[]).await;
-    let mut browser = Browser::outside();
-    let state = browser.asked_to_sign_in(&sso, &app.authorize(&[])).await;
-    let code = page_code(&sso, "manager01").await;
+    let (sso, mut browser, state, code) = about_to_come_back().await;
     let page = browser.come_back(&sso, &state, &code).await;
     let cookie = page
         .headers
@@ -123,110 +114,6 @@ async fn the_cookie_is_for_this_host_alone_and_no_script_reads_it() {
     assert!(!cookie.contains("Domain"), "{cookie}");
     assert_eq!(page.headers["referrer-policy"], "no-referrer");
     assert_eq!(page.headers["cache-control"], "no-store");
-}
-
-#[tokio::test]
-async fn a_doubled_return_goes_where_the_first_one_went() {
-    let sso = Harness::start().await;
-    let app = Application::added(&sso, "app", &[]).await;
-    let mut browser = Browser::outside();
-    let state = browser.asked_to_sign_in(&sso, &app.authorize(&[])).await;
-    let code = page_code(&sso, "manager01").await;
-    let first = browser.come_back(&sso, &state, &code).await;
-    let cookie = browser.cookies[SESSION].clone();
-    let second = browser.come_back(&sso, &state, &code).await;
-    assert_eq!(first.sent_to(), second.sent_to());
-    assert_eq!(browser.cookies[SESSION], cookie);
-    assert_eq!(sso.calls("/v1.0/oauth2/userAccessToken").await, 1);
-    let stranger = Browser::outside().come_back(&sso, &state, &code).await;
-    assert_eq!((stranger.status, stranger.location), (400, None));
-    sso.advance_s(61);
-    let late = browser.come_back(&sso, &state, &code).await;
-    assert_eq!((late.status, late.location), (400, None));
-}
-
-#[tokio::test]
-async fn a_return_that_is_doubled_while_the_first_is_under_way_gets_what_that_gets() {
-    let sso = Harness::start().await;
-    let app = Application::added(&sso, "app", &[]).await;
-    let mut browser = Browser::outside();
-    let state = browser.asked_to_sign_in(&sso, &app.authorize(&[])).await;
-    let code = page_code(&sso, "manager01").await;
-    let slow = json!({"path": "/v1.0/oauth2/userAccessToken", "kind": "delay", "times": 1, "delay_ms": 400});
-    sso.company("faults", slow).await;
-    let (mut one, mut other) = (browser.clone(), browser);
-    let (first, second) = tokio::join!(one.come_back(&sso, &state, &code), other.come_back(&sso, &state, &code));
-    assert!(parameter(first.sent_to(), "code").is_some());
-    assert_eq!(first.sent_to(), second.sent_to());
-    // The browser keeps the cookie of the answer that it shows.
-    assert_eq!(one.cookies[SESSION], other.cookies[SESSION]);
-    assert_eq!(sso.calls("/v1.0/oauth2/userAccessToken").await, 1);
-}
-
-#[tokio::test]
-async fn a_browser_that_lets_go_of_its_return_finds_it_done_when_it_comes_again() {
-    let sso = Harness::start().await;
-    let app = Application::added(&sso, "app", &[]).await;
-    let mut browser = Browser::outside();
-    let state = browser.asked_to_sign_in(&sso, &app.authorize(&[])).await;
-    let code = page_code(&sso, "manager01").await;
-    let slow = json!({"path": "/v1.0/oauth2/userAccessToken", "kind": "delay", "times": 1, "delay_ms": 400});
-    sso.company("faults", slow).await;
-    let mut gone = browser.clone();
-    let first = gone.come_back(&sso, &state, &code);
-    let gave_up = timeout(Duration::from_millis(150), first).await;
-    assert!(gave_up.is_err(), "it is under way");
-    let back = browser.come_back(&sso, &state, &code).await;
-    assert!(parameter(back.sent_to(), "code").is_some());
-    assert!(browser.cookies.contains_key(SESSION));
-    assert_eq!(sso.calls("/v1.0/oauth2/userAccessToken").await, 1);
-}
-
-#[tokio::test]
-async fn a_return_that_fails_sends_no_code_twice() {
-    let sso = Harness::start().await;
-    let app = Application::added(&sso, "app", &[]).await;
-    let mut browser = Browser::outside();
-    let state = browser.asked_to_sign_in(&sso, &app.authorize(&[])).await;
-    let code = page_code(&sso, "manager01").await;
-    sso.fault("/v1.0/contact/users/me", "app_qps").await;
-    let (mut one, mut other) = (browser.clone(), browser.clone());
-    let pages = tokio::join!(one.come_back(&sso, &state, &code), other.come_back(&sso, &state, &code));
-    let mut codes = [pages.0.code(), pages.1.code()];
-    codes.sort_unstable();
-    assert_eq!(codes, [1101, 1112]);
-    let failed = if pages.0.code() == 1112 { pages.0 } else { pages.1 };
-    assert!(failed.text.contains("with a new code"), "{failed:?}");
-    assert_eq!(browser.come_back(&sso, &state, &code).await.code(), 1101);
-    assert_eq!(sso.calls("/v1.0/oauth2/userAccessToken").await, 1);
-}
-
-#[tokio::test]
-async fn where_an_auth_code_is_refused_the_other_way_stays_open() {
-    let sso = Harness::start().await;
-    let app = Application::added(&sso, "app", &[]).await;
-    let mut browser = Browser::inside();
-    let state = browser.asked_to_sign_in(&sso, &app.authorize(&[])).await;
-    assert_eq!(browser.post_code(&sso, &state, "no-such-code").await.code(), 1103);
-    let page = browser.get(&sso, &format!("/login/page?state={state}")).await;
-    assert_eq!(page.sent_to().host_str(), Some("login.dingtalk.com"));
-    let code = page_code(&sso, "manager01").await;
-    let back = browser.come_back(&sso, &state, &code).await;
-    assert!(parameter(back.sent_to(), "code").is_some());
-}
-
-#[tokio::test]
-async fn a_sign_in_that_takes_too_long_starts_again() {
-    let sso = Harness::start().await;
-    let app = Application::added(&sso, "app", &[]).await;
-    let mut browser = Browser::outside();
-    let state = browser.asked_to_sign_in(&sso, &app.authorize(&[])).await;
-    sso.advance_s(601);
-    let code = page_code(&sso, "manager01").await;
-    assert_eq!(browser.come_back(&sso, &state, &code).await.code(), 1101);
-    for state in ["", "x", &"A".repeat(100)] {
-        assert_eq!(browser.come_back(&sso, state, &code).await.status, 400);
-    }
 }
 
 #[tokio::test]

@@ -60,26 +60,19 @@ async fn rejoin(sso: &Harness) {
     .await;
 }
 
+/// Has the person leave the company and come back, of which DingTalk tells by itself.
+async fn leave_and_rejoin(sso: &Harness) {
+    go_and_come_back(sso, async || in_company(sso, "leave").await, async || rejoin(sso).await).await;
+}
+
 #[tokio::test]
 async fn whoever_leaves_is_out_at_every_door_two_seconds_after_the_callback() {
-    let sso = with_callbacks().await;
-    go_and_come_back(
-        &sso,
-        async || in_company(&sso, "leave").await,
-        async || rejoin(&sso).await,
-    )
-    .await;
+    leave_and_rejoin(&with_callbacks().await).await;
 }
 
 #[tokio::test]
 async fn whoever_leaves_is_out_at_every_door_two_seconds_after_the_stream_told() {
-    let sso = with_stream().await;
-    go_and_come_back(
-        &sso,
-        async || in_company(&sso, "leave").await,
-        async || rejoin(&sso).await,
-    )
-    .await;
+    leave_and_rejoin(&with_stream().await).await;
 }
 
 #[tokio::test]

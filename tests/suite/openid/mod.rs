@@ -20,5 +20,6 @@ mod moving;
 mod random;
 mod refresh;
 mod requirements;
+mod returns;
 mod secrets;
 mod sign_in;

@@ -6,6 +6,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::platform::{Platform, said};
+use crate::harness::Harness;
+use crate::stored::stored;
 
 #[rstest::rstest]
 #[case("system_busy", json!(-1), json!(null))]
@@ -133,4 +135,68 @@ async fn too_many_calls_in_a_second_are_throttled_and_counted() {
     assert!(throttled > 0);
     let most = platform.get("/_/rates").await.body["/auth/scopes"]["most_per_second"].clone();
     assert!(most.as_u64().is_some_and(|most| most > 3), "{most}");
+}
+
+#[tokio::test]
+async fn a_registration_of_callbacks_meets_faults_as_every_other_call() {
+    let platform = Platform::start().await;
+    for path in ["/call_back/register_call_back", "/call_back/update_call_back"] {
+        platform
+            .post("/_/faults", &json!({"path": path, "kind": "system_busy", "times": 1}))
+            .await;
+        assert_eq!(platform.topapi(path, json!({})).await["errcode"], -1, "{path}");
+        // Then it is read again: nothing is to be called back about, and nothing was registered before.
+        let expected = if path.contains("register") { 400_050 } else { 71007 };
+        assert_eq!(platform.topapi(path, json!({})).await["errcode"], expected, "{path}");
+        assert_eq!(platform.get("/_/calls").await.body[path], 2, "each call counts once");
+    }
+}
+
+#[tokio::test]
+async fn a_page_may_say_that_more_follows_but_not_where() {
+    let platform = Platform::start().await;
+    let path = "/topapi/v2/user/list";
+    platform
+        .post(
+            "/_/faults",
+            &json!({"path": path, "kind": "no_next_cursor", "times": 1}),
+        )
+        .await;
+    let asked = json!({"dept_id": 1, "cursor": 0, "size": 100});
+    let mut pages = Vec::new();
+    for _ in 0..2 {
+        pages.push(platform.topapi(path, asked.clone()).await["result"].clone());
+    }
+    assert_eq!(pages[0]["list"], pages[1]["list"]);
+    assert_eq!(
+        [&pages[0]["has_more"], &pages[1]["has_more"]],
+        [&json!(true), &json!(false)]
+    );
+    assert!(pages[0].get("next_cursor").is_none(), "{}", pages[0]);
+    // What is no page stays as it is.
+    let path = "/topapi/v2/user/get";
+    platform
+        .post("/_/faults", &json!({"path": path, "kind": "no_next_cursor"}))
+        .await;
+    let person = platform.topapi(path, json!({"userid": "manager01"})).await;
+    assert_eq!(person["result"]["userid"], "manager01");
+    assert!(person["result"].get("has_more").is_none(), "{person}");
+}
+
+#[tokio::test]
+async fn a_sync_that_is_not_told_where_a_list_goes_on_fails_and_disables_nobody() {
+    let sso = Harness::start().await;
+    let elsewhere = sso.elsewhere().await;
+    sso.command(&["sync"]).await;
+    let before = stored(&elsewhere).await;
+    // To believe the page would be to let somebody go, and with them everybody behind it.
+    sso.company("employees/user00007/leave", json!({})).await;
+    sso.fault("/topapi/v2/user/list", "no_next_cursor").await;
+    let refused = sso.refused(&["sync"]).await;
+    assert!(refused.contains("failed"), "{refused}");
+    assert_eq!(stored(&elsewhere).await, before);
+    sso.clear_faults().await;
+    sso.command(&["sync"]).await;
+    let left = elsewhere.directory.employee("user00007").await.expect("the directory");
+    assert!(left.is_some_and(|employee| employee.left_at.is_some()));
 }
