@@ -15,7 +15,7 @@ use crate::directory::roster::Roster;
 use crate::error::Error;
 
 /// People who are read from the database at once.
-const BATCH: u64 = 500;
+const BATCH: u64 = 250;
 
 /// What came of it.
 #[derive(Default)]
