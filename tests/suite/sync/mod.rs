@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use dingtalk_sso::directory::reread::Reread;
 use dingtalk_sso::directory::sync::run::{Cause, State};
 use dingtalk_sso::directory::sync::sync_change::{Kind, What};
+use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 
 use crate::harness::Harness;
@@ -36,6 +37,28 @@ async fn a_sync_brings_everybody_and_a_second_one_writes_nothing() {
     let again = sso.log_in("user00007").await;
     assert_eq!(again.body["id"], id);
     assert_eq!(stored(&elsewhere).await, before, "a login after a sync changes nothing");
+}
+
+#[tokio::test]
+async fn people_of_another_company_in_the_same_tables_are_left_alone() {
+    let sso = Harness::start().await;
+    let elsewhere = sso.elsewhere().await;
+    sync(&elsewhere, WRITE).await;
+    // The same people there, and as many whom nobody knows here.
+    for userid in ["userid", "REPLACE(userid, 'user', 'another')"] {
+        let sql = format!(
+            "INSERT INTO employees (corp_id, userid, name, avatar, position, disabled, created_at, updated_at) \
+             SELECT 'dinganother', {userid}, 'Another', avatar, position, disabled, created_at, updated_at \
+             FROM employees WHERE corp_id <> 'dinganother' AND userid LIKE 'user%'"
+        );
+        let written = elsewhere.database.reader().execute_unprepared(&sql).await;
+        assert!(written.expect("rows").rows_affected() > 200);
+    }
+    let before = stored(&elsewhere).await;
+    let report = sync(&elsewhere, WRITE).await;
+    assert!(!report.stopped);
+    assert_eq!((report.counts.left, report.counts.changed), (0, 0));
+    assert_eq!(stored(&elsewhere).await, before);
 }
 
 #[tokio::test]
