@@ -94,19 +94,23 @@ impl Journal {
         beginning.await
     }
 
-    /// Adds up what a run has read before it was stopped.
-    pub(super) async fn recall(&self, run: Uuid, snapshot: &mut Snapshot) -> Result<(), Error> {
-        let unreadable = |cause: serde_json::Error| Error::Internal(cause.into());
+    /// Adds up what a run has read before it was stopped; nothing where that cannot be read any more, since another
+    /// version may have written it.
+    pub(super) async fn recall(&self, run: Uuid) -> Result<Snapshot, Error> {
+        let mut snapshot = Snapshot::default();
         for number in 0.. {
             let stage = database::within_limit(stage::find(self.0.database.reader(), run, number)).await?;
             let Some(stage) = stage else {
                 break;
             };
             for line in stage.steps.lines() {
-                snapshot.recall(line).map_err(unreadable)?;
+                if let Err(cause) = snapshot.recall(line) {
+                    tracing::warn!(%cause, "what was read before the sync stopped is not understood: it reads anew");
+                    return Ok(Snapshot::default());
+                }
             }
         }
-        Ok(())
+        Ok(snapshot)
     }
 
     /// Notes how a run ended, and forgets what is old. What was read is needed only where the run failed. False if the

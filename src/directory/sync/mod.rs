@@ -218,7 +218,7 @@ impl Sync {
         let mut snapshot = Snapshot::default();
         let mut stages = None;
         if let Some((run, lease)) = run {
-            self.journal.recall(run, &mut snapshot).await?;
+            snapshot = self.journal.recall(run).await?;
             stages = Some(Stages::open(self.roster.database.clone(), lease, run).await?);
         }
         reading.read(&mut snapshot, &mut stages).await?;

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use dingtalk_sso::directory::sync::report::{Report, SyncError};
 use dingtalk_sso::directory::sync::run::State;
+use sea_orm::ConnectionTrait as _;
 use serde_json::json;
 
 use super::runs::{BELIEVE, LOOK, WRITE, leave, run, sync};
@@ -132,6 +133,21 @@ async fn a_sync_that_was_killed_goes_on_where_it_was() {
     assert_eq!(report.counts.joined, 300);
     let runs = elsewhere.directory.sync.history(9).await.expect("runs");
     assert_eq!((runs.len(), runs[0].state), (1, State::Done));
+}
+
+#[tokio::test]
+async fn what_another_version_has_read_is_read_anew() {
+    let sso = Harness::start().await;
+    let elsewhere = sso.elsewhere().await;
+    let fault = json!({"path": "/topapi/v2/user/list", "kind": "permission_missing", "after": 20});
+    sso.company("faults", fault).await;
+    assert!(run(&elsewhere, WRITE).await.is_err());
+    sso.clear_faults().await;
+    let reader = elsewhere.database.reader();
+    let sql = r#"UPDATE sync_stages SET steps = '{"m":{"u":"user00001","n":"张三"}}'"#;
+    let written = reader.execute_unprepared(sql).await.expect("rows");
+    assert!(written.rows_affected() > 0);
+    assert_eq!(sync(&elsewhere, WRITE).await.counts.joined, 300);
 }
 
 #[tokio::test]
