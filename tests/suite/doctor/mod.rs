@@ -230,7 +230,11 @@ async fn the_stores_of_a_running_service_are_in_order_and_its_master_key_is_know
     for check in stores {
         assert!(report.said[check].starts_with("ok"), "{check}: {}", report.said[check]);
     }
-    assert!(report.said["master key"].contains("1 of them"));
+    assert!(
+        report.said["master key"].contains("1 of them"),
+        "{}",
+        report.said["master key"]
+    );
     assert!(!report.said["cache"].starts_with("failed"), "{}", report.said["cache"]);
     env.insert(
         "SSO_SECRETS__MASTER_KEY".to_owned(),
