@@ -104,18 +104,31 @@ impl Model {
 
     /// The columns of which DingTalk says something else than is stored here; memberships are stored apart.
     pub(super) fn differences(&self, profile: &Profile) -> Vec<&'static str> {
-        let columns = [
-            ("unionid", self.unionid == profile.unionid),
-            ("name", self.name == profile.name),
-            ("avatar", self.avatar == profile.avatar),
-            ("position", self.position == profile.position),
-        ];
-        columns
-            .into_iter()
-            .filter(|(_, same)| !same)
-            .map(|(column, _)| column)
-            .collect()
+        differences(
+            self.unionid.as_ref(),
+            [&self.name, &self.avatar, &self.position],
+            profile,
+        )
     }
+}
+
+/// The columns of which a profile says something else; a hidden unionid or name says nothing, as in [`Model::complete`].
+fn differences(
+    unionid: Option<&String>,
+    [name, avatar, position]: [&String; 3],
+    profile: &Profile,
+) -> Vec<&'static str> {
+    let columns = [
+        (
+            "unionid",
+            profile.unionid.is_none() || profile.unionid.as_ref() == unionid,
+        ),
+        ("name", profile.name.is_empty() || profile.name == *name),
+        ("avatar", profile.avatar == *avatar),
+        ("position", profile.position == *position),
+    ];
+    let different = columns.into_iter().filter(|(_, same)| !same);
+    different.map(|(column, _)| column).collect()
 }
 
 /// Somebody who is here, by what DingTalk tells of them: a whole company is read so.
@@ -131,12 +144,10 @@ pub(super) struct Here {
 }
 
 impl Here {
-    /// Whether DingTalk says nothing else than is stored, as in [`Model::complete`] and [`Model::differences`].
+    /// Whether DingTalk says nothing else than is stored.
     pub(super) fn is_as_told(&self, profile: &Profile) -> bool {
-        (profile.unionid.is_none() || profile.unionid == self.unionid)
-            && (profile.name.is_empty() || profile.name == self.name)
-            && profile.avatar == self.avatar
-            && profile.position == self.position
+        let stored = [&self.name, &self.avatar, &self.position];
+        differences(self.unionid.as_ref(), stored, profile).is_empty()
     }
 }
 

@@ -38,18 +38,14 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The mapped grants of some employees.
-pub(super) async fn of_employees(db: &impl ConnectionTrait, ids: &[i64]) -> Result<Vec<Model>, DbErr> {
-    Entity::find()
+/// The mapped grants of some employees, by our id of the employee.
+pub(super) async fn by_employee(db: &impl ConnectionTrait, ids: &[i64]) -> Result<HashMap<i64, Vec<Model>>, DbErr> {
+    let rows = Entity::find()
         .filter(Column::EmployeeId.is_in(ids.iter().copied()))
         .all(db)
-        .await
-}
-
-/// The same by our id of the employee.
-pub(super) async fn by_employee(db: &impl ConnectionTrait, ids: &[i64]) -> Result<HashMap<i64, Vec<Model>>, DbErr> {
+        .await?;
     let mut grants: HashMap<i64, Vec<Model>> = HashMap::new();
-    for grant in of_employees(db, ids).await? {
+    for grant in rows {
         grants.entry(grant.employee_id).or_default().push(grant);
     }
     Ok(grants)

@@ -125,15 +125,13 @@ impl<'a> Stages<'a> {
 }
 
 async fn store(database: Database, lease: &Lease, stage: Model) -> Result<(), SyncError> {
-    let storing = database::within_limit(async {
-        let transaction = database.begin().await?;
-        if !lease.hold(&transaction).await? {
+    let storing = database.transact(async |transaction| {
+        if !lease.hold(transaction).await? {
             return Ok(false);
         }
         Entity::insert(stage.into_active_model())
-            .exec_without_returning(&transaction)
+            .exec_without_returning(transaction)
             .await?;
-        transaction.commit().await?;
         Ok(true)
     });
     if storing.await? {

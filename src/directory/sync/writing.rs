@@ -1,4 +1,4 @@
-//! Compares what was read with what is stored, and writes what differs: in chunks by userid, each a transaction.
+//! Writes departments, leavers, and whoever is not stored as they were read: in chunks by userid, each a transaction.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
