@@ -71,13 +71,14 @@ async fn a_sync_follows_moves_renamings_leavers_and_returns() {
     sso.company("employees/user00008/move", json!({"dept_id_list": [20]}))
         .await;
     sso.company("employees/user00009", json!({"title": "新职位"})).await;
+    sso.company("employees/user00010", json!({"name": "新名字"})).await;
     sso.company("departments/100", json!({"parent_id": 20, "name": "技术院"}))
         .await;
     sso.advance_s(1);
     let looked = sync(&elsewhere, LOOK).await;
     assert_eq!(
         (looked.counts.left, looked.counts.changed, looked.counts.joined),
-        (1, 2, 0)
+        (1, 3, 0)
     );
     assert_eq!(sso.log_in("user00008").await.status, 200);
 
@@ -89,6 +90,7 @@ async fn a_sync_follows_moves_renamings_leavers_and_returns() {
     assert_eq!((left.kind, left.change), (Kind::Employee, What::Left));
     assert!(left.detail.starts_with("60121"), "{left:?}");
     assert_eq!(of("user00009").expect("a change").detail, "position");
+    assert_eq!(of("user00010").expect("a change").detail, "name");
     assert_eq!(of("100").expect("a department").detail, "name, parent, branch, path");
     let moved = sso.log_in("manager01").await;
     let begin = Instant::now();
