@@ -8,7 +8,7 @@ mod request;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use url::{Origin, Url};
+use url::Url;
 
 use crate::cache::Cache;
 use crate::clients::Clients;
@@ -18,7 +18,7 @@ use crate::config::Settings;
 use crate::config::app::DEFAULT_APP;
 use crate::dingtalk::ids::AuthCode;
 use crate::error::{Error, OAuthError};
-use crate::jsapi::page_url::PageUrl;
+use crate::jsapi::page_url::Origins;
 use crate::login::Login;
 use crate::parameters::Parameters;
 use crate::tokens::Tokens;
@@ -45,7 +45,7 @@ struct House {
     app_key: String,
     corp_id: String,
     script_url: Url,
-    origins: Vec<Origin>,
+    origins: Origins,
     clock: Clock,
 }
 
@@ -184,10 +184,7 @@ impl Authorize {
         } else {
             page.to_owned()
         };
-        let read = PageUrl::parse(&absolute).map_err(|fault| Error::InvalidRequest(format!("rd: {fault}")))?;
-        if !read.allowed(&self.0.origins) {
-            return Err(Error::UrlNotAllowed);
-        }
+        self.0.origins.page(&absolute).map_err(|fault| fault.answer("rd"))?;
         // As a browser would send it: a header carries no letters beyond ASCII.
         let url = Url::parse(&absolute).map_err(|fault| Error::Internal(fault.into()))?;
         Ok(url.into())

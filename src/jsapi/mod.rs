@@ -16,7 +16,7 @@ use crate::config;
 use crate::dingtalk::DingTalk;
 use crate::dingtalk::error::DingTalkError;
 use crate::error::Error;
-use page_url::PageUrl;
+use page_url::{Origins, PageUrl};
 
 /// Signs pages for the micro-apps of one company. Clones share everything.
 #[derive(Clone)]
@@ -25,9 +25,15 @@ pub struct Jsapi(Arc<House>);
 struct House {
     dingtalk: DingTalk,
     corp_id: String,
-    apps: BTreeMap<String, config::app::App>,
+    apps: BTreeMap<String, App>,
     digest: config::jsapi::Digest,
     clock: Clock,
+}
+
+/// A micro-app, and where its pages are.
+struct App {
+    agent_id: String,
+    origins: Origins,
 }
 
 /// What `dd.config` takes (dingtalk-api, section 2.5).
@@ -48,6 +54,15 @@ pub struct SignedConfig {
     pub signature: String,
 }
 
+impl App {
+    fn of(settings: &config::app::App) -> Self {
+        Self {
+            agent_id: settings.agent_id.clone(),
+            origins: settings.allowed_origins.iter().cloned().collect(),
+        }
+    }
+}
+
 impl Jsapi {
     /// Signs for the micro-apps of `settings`.
     #[must_use]
@@ -55,7 +70,11 @@ impl Jsapi {
         Self(Arc::new(House {
             dingtalk,
             corp_id: settings.dingtalk.corp_id.clone(),
-            apps: settings.apps.clone(),
+            apps: settings
+                .apps
+                .iter()
+                .map(|(name, app)| (name.clone(), App::of(app)))
+                .collect(),
             digest: settings.jsapi.digest,
             clock,
         }))
@@ -66,13 +85,7 @@ impl Jsapi {
     /// # Errors
     /// [`Error::InvalidRequest`] for no URL or no such app, [`Error::UrlNotAllowed`] for a foreign page.
     pub fn page(&self, app: &str, url: &str) -> Result<PageUrl, Error> {
-        let app = self.app(app)?;
-        let page = PageUrl::parse(url).map_err(|fault| Error::InvalidRequest(format!("url: {fault}")))?;
-        if page.allowed(&app.allowed_origins) {
-            Ok(page)
-        } else {
-            Err(Error::UrlNotAllowed)
-        }
+        self.app(app)?.origins.page(url).map_err(|fault| fault.answer("url"))
     }
 
     /// Signs a page. With a ticket at hand nobody is asked.
@@ -105,7 +118,7 @@ impl Jsapi {
         })
     }
 
-    fn app(&self, name: &str) -> Result<&config::app::App, Error> {
+    fn app(&self, name: &str) -> Result<&App, Error> {
         self.0
             .apps
             .get(name)

@@ -1,5 +1,6 @@
 //! The signature of `dd.config` (dingtalk-api, section 2.3).
 
+use data_encoding::HEXLOWER;
 use sha1::{Digest as _, Sha1};
 use sha2::Sha256;
 
@@ -19,40 +20,30 @@ pub fn sign(digest: Digest, ticket: &str, nonce: &str, timestamp: i64, url: &str
         "&url=",
         url,
     ];
+    let parts = parts.into_iter();
     match digest {
-        Digest::Sha1 => hex(&parts
-            .into_iter()
-            .fold(Sha1::new(), sha1::Digest::chain_update)
-            .finalize()),
-        Digest::Sha256 => hex(&parts
-            .into_iter()
-            .fold(Sha256::new(), sha2::Digest::chain_update)
-            .finalize()),
+        Digest::Sha1 => HEXLOWER.encode(&parts.fold(Sha1::new(), sha1::Digest::chain_update).finalize()),
+        Digest::Sha256 => HEXLOWER.encode(&parts.fold(Sha256::new(), sha2::Digest::chain_update).finalize()),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16);
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .flatten()
-        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
+    use url::Url;
 
     use super::sign;
     use crate::config::jsapi::Digest::{self, Sha1, Sha256};
-    use crate::jsapi::page_url::PageUrl;
+    use crate::jsapi::page_url::Origins;
 
     const TICKET: &str = "mS5k98fdkdgDKxkXGEs8LORVREiweeWETE40P37wkidkfksDSKDJFD5h9nbSlYy3-Sl-HhTdfl2fzFy1AOcKIDU8l";
 
     #[test]
     fn a_page_is_signed_as_the_published_example_has_it() {
-        let page = PageUrl::parse("https://abc.com?url=http%3A%2F%2Fabc.com%2Fsomewhere&a=1#top").unwrap();
+        let origins = Origins::from_iter([Url::parse("https://abc.com").unwrap().origin()]);
+        let page = origins
+            .page("https://abc.com?url=http%3A%2F%2Fabc.com%2Fsomewhere&a=1#top")
+            .unwrap();
         let signature = sign(Sha1, TICKET, "Zn4zmLFKD0wzilzM", 1_414_588_745, page.signed_text());
         assert_eq!(signature, "4cfa6d4f6479593550e2aa2f30e395114ae6aaf1");
     }

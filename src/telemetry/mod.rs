@@ -1,6 +1,7 @@
 //! Logs and metrics: how they are written, and where they are read.
 
 mod lines;
+mod stamps;
 
 use std::io;
 use std::thread::{self, JoinHandle};
@@ -11,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::log::{Log, LogFormat};
 use lines::Lines;
+use stamps::Stamps;
 
 /// Upper bounds of the classes of a duration, in seconds: from an answer out of memory to a call that timed out.
 const CLASSES: [f64; 14] = [
@@ -35,6 +37,7 @@ pub fn init(settings: &Log) -> Telemetry {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(lines.clone())
+        .with_timer(Stamps::default())
         .with_ansi(false);
     let first = match settings.format {
         LogFormat::Text => builder.try_init(),

@@ -1,9 +1,8 @@
 //! What DingTalk's client does for a page: gives it a `dd`, and checks the `dd.config` that it calls.
 
-use std::fmt::Write as _;
-
 use actix_web::HttpResponse;
 use actix_web::web::Json;
+use data_encoding::HEXLOWER;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha1::{Digest as _, Sha1};
@@ -64,9 +63,9 @@ fn verdict(state: &State, signed: &Signed) -> Result<&'static str, (u32, String)
         .ok_or_else(|| (52011, "jsapi ticket读取失败".to_owned()))?;
     let shown = as_signed(url);
     let to_sign = format!("jsapi_ticket={ticket}&noncestr={nonce}&timestamp={time}&url={shown}");
-    if hex(&Sha1::digest(&to_sign)) == signature {
+    if HEXLOWER.encode(&Sha1::digest(&to_sign)) == signature {
         Ok("sha1")
-    } else if hex(&Sha256::digest(&to_sign)) == signature {
+    } else if HEXLOWER.encode(&Sha256::digest(&to_sign)) == signature {
         Ok("sha256")
     } else {
         let said = format!("签名校验失败,nonce:[{nonce}],timestamp:[{time}],url:[{shown}],ticketList:[{ticket}]");
@@ -111,11 +110,4 @@ fn as_signed(url: &str) -> String {
     };
     let pairs: Vec<String> = query.split('&').map(decoded).collect();
     format!("{page}?{}", pairs.join("&"))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
