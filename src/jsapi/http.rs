@@ -34,7 +34,7 @@ pub(crate) struct ConfigRequest {
 pub(crate) async fn config(jsapi: Data<Jsapi>, Body(request): Body<ConfigRequest>) -> Result<HttpResponse, Error> {
     let app = request.app.as_deref().unwrap_or(DEFAULT_APP);
     let page = jsapi.page(app, &request.url)?;
-    let signed = jsapi.config(app, &page).await?;
+    let signed = jsapi.config(app, page).await?;
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .json(signed))

@@ -93,7 +93,7 @@ impl Jsapi {
     /// # Errors
     /// [`Error::JsapiTicket`], [`Error::DingTalkAccessToken`] or [`Error::DingTalkUnavailable`] when no ticket is to
     /// be had.
-    pub async fn config(&self, app: &str, page: &PageUrl) -> Result<SignedConfig, Error> {
+    pub async fn config(&self, app: &str, page: PageUrl) -> Result<SignedConfig, Error> {
         let house = &*self.0;
         let ticket = match house.dingtalk.known_jsapi_ticket(app) {
             Some(ticket) => ticket,
@@ -109,7 +109,7 @@ impl Jsapi {
             page.signed_text(),
         );
         Ok(SignedConfig {
-            url: page.signed_text().to_owned(),
+            url: page.into_signed_text(),
             nonce_str,
             agent_id: self.app(app)?.agent_id.clone(),
             time_stamp,

@@ -19,6 +19,12 @@ impl PageUrl {
     pub fn signed_text(&self) -> &str {
         &self.0
     }
+
+    /// The same, kept.
+    #[must_use]
+    pub fn into_signed_text(self) -> String {
+        self.0
+    }
 }
 
 /// Why a URL is refused.

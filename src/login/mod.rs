@@ -108,7 +108,7 @@ impl Login {
         let address = call.address;
         let login = self.clone();
         // Boxed at once: the work is some kilobytes, which would be moved at every hand-over.
-        let work = Box::pin(async move { login.enter(&app, &code, &page).await.map_err(Arc::new) });
+        let work = Box::pin(async move { login.enter(&app, &code, page).await.map_err(Arc::new) });
         let (outcome, first) = self.0.running.run(call, work).await;
         match outcome {
             Some(Ok(entry)) => Ok(entry),
@@ -120,7 +120,7 @@ impl Login {
         }
     }
 
-    async fn enter(&self, app: &str, code: &AuthCode, page: &PageUrl) -> Result<Entry, Error> {
+    async fn enter(&self, app: &str, code: &AuthCode, page: PageUrl) -> Result<Entry, Error> {
         let house = &*self.0;
         let user = house.dingtalk.user_by_auth_code(app, code).await.map_err(no_user)?;
         let profile = self.profile(app, &user.userid).await?.completed_by(user);

@@ -30,11 +30,15 @@ impl FormatTime for Stamps {
         if second.number != now.timestamp() || second.text.is_empty() {
             *second = Second {
                 number: now.timestamp(),
-                text: now.format("%Y-%m-%dT%H:%M:%S").to_string(),
+                text: now.format("%Y-%m-%dT%H:%M:%S.").to_string(),
             };
         }
         line.write_str(&second.text)?;
-        write!(line, ".{:03}Z", now.timestamp_subsec_millis())
+        let millis = now.timestamp_subsec_millis();
+        for digit in [millis / 100, millis / 10 % 10, millis % 10] {
+            line.write_char(char::from_digit(digit, 10).unwrap_or('0'))?;
+        }
+        line.write_char('Z')
     }
 }
 
