@@ -100,6 +100,9 @@ struct Amounts {
     starts: u32,
     rounds: u32,
     round: Duration,
+    /// Rounds of what is answered from memory: many short ones, so that both of a pair meet the same mood of the machine.
+    short_rounds: u32,
+    short_round: Duration,
     logins: usize,
     /// Logins one after another at each place where the time that we add is measured.
     times: usize,
@@ -185,6 +188,8 @@ impl Amounts {
                 starts: 2,
                 rounds: 1,
                 round: Duration::from_millis(500),
+                short_rounds: 2,
+                short_round: Duration::from_millis(300),
                 logins: 2_000,
                 times: 8,
                 people: 5_000,
@@ -194,6 +199,8 @@ impl Amounts {
                 starts: 5,
                 rounds: 3,
                 round: Duration::from_millis(1_500),
+                short_rounds: 25,
+                short_round: Duration::from_millis(300),
                 logins: 8_000,
                 times: 30,
                 people: 100_000,

@@ -16,15 +16,15 @@ impl Bench {
         ];
         for (what, request, least) in reads {
             let mut rates = Rates::default();
-            for _ in 0..self.amounts.rounds {
+            for _ in 0..self.amounts.short_rounds {
                 rates
                     .bare
-                    .push(load::repeat(bare.at, &request, ASKING, self.amounts.round).await?);
+                    .push(load::repeat(bare.at, &request, ASKING, self.amounts.short_round).await?);
                 let before = service.process.processor_s();
                 rates
                     .service
-                    .push(load::repeat(service.at, &request, ASKING, self.amounts.round).await?);
-                rates.used(before, &service.process, self.amounts.round);
+                    .push(load::repeat(service.at, &request, ASKING, self.amounts.short_round).await?);
+                rates.used(before, &service.process, self.amounts.short_round);
             }
             self.report.add(
                 what,
