@@ -99,7 +99,11 @@ async fn too_many_leavers_are_not_believed_without_a_word() {
     assert!(stopped.stopped && stopped.changes.len() > 10, "{stopped:?}");
     assert_eq!(stored(&elsewhere).await, before);
     let shown = sso.refused(&["sync"]).await;
-    assert!(shown.contains("user00021") && shown.contains("--yes"), "{shown}");
+    // It asks for several at once and no longer than it has to, so that any of them may be among those shown.
+    assert!(
+        shown.matches("60121").count() > 10 && shown.contains("--yes"),
+        "{shown}"
+    );
     let looked = sync(&elsewhere, LOOK).await;
     assert_eq!((looked.stopped, looked.counts.left), (true, 30));
     assert_eq!(stored(&elsewhere).await, before);
