@@ -61,14 +61,14 @@ impl PageUrlError {
     }
 }
 
-/// The origins of which pages are taken, each with the text by which a browser names it.
-#[derive(Debug, Clone, Default)]
-pub struct Origins(Vec<(String, Origin)>);
+/// The origins of which pages are taken, each as a browser writes it.
+#[derive(Debug)]
+pub struct Origins(Vec<String>);
 
 impl FromIterator<Origin> for Origins {
     fn from_iter<I: IntoIterator<Item = Origin>>(origins: I) -> Self {
-        let named = origins.into_iter().map(|origin| (origin.ascii_serialization(), origin));
-        Self(named.collect())
+        let written = origins.into_iter().map(|origin| origin.ascii_serialization());
+        Self(written.collect())
     }
 }
 
@@ -90,12 +90,10 @@ impl Origins {
         let (scheme, rest) = text.split_once("://").ok_or(PageUrlError::NotAPage)?;
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let before_path = text.get(..scheme.len() + "://".len() + authority.len()).unwrap_or(text);
+        let is_allowed = |origin: &str| self.0.iter().any(|allowed| allowed == origin);
         // Nearly all are written as a browser writes them, and then there is nothing to find out.
-        if !self.0.iter().any(|(name, _)| name == before_path) {
-            let origin = read_origin(scheme, authority, before_path)?;
-            if !self.0.iter().any(|(_, allowed)| *allowed == origin) {
-                return Err(PageUrlError::Foreign);
-            }
+        if !is_allowed(before_path) && !is_allowed(&origin_of(scheme, authority, before_path)?) {
+            return Err(PageUrlError::Foreign);
         }
         let shown = text.split('#').next().unwrap_or_default();
         let signed = match shown.split_once('?') {
@@ -106,9 +104,9 @@ impl Origins {
     }
 }
 
-/// The origin of whatever begins with this scheme and authority. What follows them is a path, a query or a fragment:
+/// The origin, as a browser writes it, of whatever begins with this scheme and authority. What follows them is a path, a query or a fragment:
 /// nothing in it is an error or moves the origin.
-fn read_origin(scheme: &str, authority: &str, before_path: &str) -> Result<Origin, PageUrlError> {
+fn origin_of(scheme: &str, authority: &str, before_path: &str) -> Result<String, PageUrlError> {
     let is_web = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
     if !is_web || authority.is_empty() {
         return Err(PageUrlError::NotAPage);
@@ -120,7 +118,7 @@ fn read_origin(scheme: &str, authority: &str, before_path: &str) -> Result<Origi
     if !is_plain(authority, url.host_str().unwrap_or_default()) {
         return Err(PageUrlError::Authority);
     }
-    Ok(url.origin())
+    Ok(url.origin().ascii_serialization())
 }
 
 /// Whether an authority says just what the parser made of it, but for capitals: no number for an address, no escapes,
@@ -271,7 +269,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_taken_has_the_origin_that_a_browser_sees(
+        fn no_page_is_foreign_to_the_origin_that_a_browser_sees(
             text in "((https?|HTTP)://)?[a-zB.]{0,3}[a-z@:/?#%.\\\\ +0-9\\[\\]\u{ff4f}]{0,30}",
         ) {
             if let Ok(seen) = Url::parse(&text) && seen.origin().is_tuple() {
@@ -285,7 +283,7 @@ mod tests {
         }
 
         #[test]
-        fn a_page_is_taken_where_a_browser_sees_an_allowed_origin(
+        fn whatever_is_taken_is_of_the_allowed_origin_as_a_browser_sees_it(
             text in "(https?|HTTPS)://[a-c.]{1,2}(:(80|443|81))?[/?#@:a]{0,3}",
             origin in "https?://[a-c]{1,2}(:(80|443|81))?",
         ) {

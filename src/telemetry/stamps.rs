@@ -18,8 +18,8 @@ pub(super) struct Stamps {
 /// The second of the last line.
 #[derive(Default)]
 struct Second {
-    /// Since 1970; the text is empty before the first line.
-    number: i64,
+    /// Since 1970; none before the first line.
+    number: Option<i64>,
     text: String,
 }
 
@@ -27,9 +27,9 @@ impl FormatTime for Stamps {
     fn format_time(&self, line: &mut Writer<'_>) -> fmt::Result {
         let now = self.clock.now();
         let mut second = self.second.lock().unwrap_or_else(PoisonError::into_inner);
-        if second.number != now.timestamp() || second.text.is_empty() {
+        if second.number != Some(now.timestamp()) {
             *second = Second {
-                number: now.timestamp(),
+                number: Some(now.timestamp()),
                 text: now.format("%Y-%m-%dT%H:%M:%S.").to_string(),
             };
         }

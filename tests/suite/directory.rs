@@ -208,6 +208,21 @@ async fn the_directory_is_read_by_whoever_has_the_scope_and_nobody_else() {
         (&manager["name"], &manager["departId"]),
         (&json!("张三"), &json!(100_000))
     );
+    let members: Vec<&String> = manager.as_object().expect("an object").keys().collect();
+    assert_eq!(
+        members,
+        [
+            "avatar",
+            "departId",
+            "departments",
+            "disabled",
+            "id",
+            "name",
+            "position",
+            "roles",
+            "userId"
+        ]
+    );
     let text = manager.to_string();
     assert!(!text.contains("13900000000") && !text.contains("@mail"), "{text}");
     let department = sso.get("/v1/departments/100000", &token).await.body;
