@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// The wall clock in whole milliseconds, the precision that all three databases keep.
 ///
@@ -14,25 +15,27 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// The present moment, UTC, cut to milliseconds.
+    /// The present moment, UTC, in whole milliseconds.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
-        #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the machine")]
-        let machine = Utc::now();
-        let offset = TimeDelta::milliseconds(self.offset_ms.load(Ordering::Relaxed));
-        (machine + offset).trunc_subsecs(3)
+        DateTime::from_timestamp_millis(self.unix_millis()).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
     /// Seconds since 1970, the unit of `iat` and `exp` (RFC 7519, `NumericDate`).
     #[must_use]
     pub fn unix_seconds(&self) -> i64 {
-        self.now().timestamp()
+        self.unix_millis().div_euclid(1000)
     }
 
     /// Milliseconds since 1970, the unit of most of DingTalk's time stamps.
     #[must_use]
     pub fn unix_millis(&self) -> i64 {
-        self.now().timestamp_millis()
+        #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the machine")]
+        let machine = SystemTime::now();
+        // A machine whose clock stands before 1970 has none.
+        let since = machine.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+        since.saturating_add(self.offset_ms.load(Ordering::Relaxed))
     }
 
     /// Moves this clock and all its clones.

@@ -1,5 +1,6 @@
 //! Logs and metrics: how they are written, and where they are read.
 
+mod fields;
 mod lines;
 mod stamps;
 
@@ -11,6 +12,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::log::{Log, LogFormat};
+use fields::Fields;
 use lines::Lines;
 use stamps::Stamps;
 
@@ -40,7 +42,7 @@ pub fn init(settings: &Log) -> Telemetry {
         .with_timer(Stamps::default())
         .with_ansi(false);
     let first = match settings.format {
-        LogFormat::Text => builder.try_init(),
+        LogFormat::Text => builder.fmt_fields(Fields).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).with_span_list(false).try_init(),
     };
     let writer = lines.clone();

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
+use chrono::DateTime;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 
@@ -25,19 +26,21 @@ struct Second {
 
 impl FormatTime for Stamps {
     fn format_time(&self, line: &mut Writer<'_>) -> fmt::Result {
-        let now = self.clock.now();
+        let now = self.clock.unix_millis();
+        let (number, millis) = (now.div_euclid(1000), now.rem_euclid(1000));
         let mut second = self.second.lock().unwrap_or_else(PoisonError::into_inner);
-        if second.number != Some(now.timestamp()) {
+        if second.number != Some(number) {
+            let moment = DateTime::from_timestamp(number, 0).unwrap_or_default();
             *second = Second {
-                number: Some(now.timestamp()),
-                text: now.format("%Y-%m-%dT%H:%M:%S.").to_string(),
+                number: Some(number),
+                text: moment.format("%Y-%m-%dT%H:%M:%S.").to_string(),
             };
         }
         line.write_str(&second.text)?;
-        let millis = now.timestamp_subsec_millis();
-        for digit in [millis / 100, millis / 10 % 10, millis % 10] {
-            line.write_char(char::from_digit(digit, 10).unwrap_or('0'))?;
+        if millis < 100 {
+            line.write_str(if millis < 10 { "00" } else { "0" })?;
         }
+        line.write_str(itoa::Buffer::new().format(millis))?;
         line.write_char('Z')
     }
 }
