@@ -134,9 +134,9 @@ impl Rooms {
         // are compared by an expression last.
         let mounts: Vec<Mount> = vec![
             Arc::new(forward_auth::http::routes(forward_auth, cookies.clone())),
+            Arc::new(jsapi::http::routes(jsapi)),
             Arc::new(exchange::http::routes(exchange)),
             Arc::new(login::http::routes(login)),
-            Arc::new(jsapi::http::routes(jsapi)),
             Arc::new(tokens::http::routes(tokens)),
             Arc::new(authorize::http::routes(authorize, cookies)),
             Arc::new(events::http::routes(callbacks)),

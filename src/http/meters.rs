@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use actix_web::HttpRequest;
 use foldhash::fast::RandomState;
 use metrics::{Counter, Histogram};
 
@@ -21,16 +22,17 @@ struct Meter {
 }
 
 impl Meters {
-    pub(super) fn count(&self, route: &str, status: u16, took: Duration) {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(meter) = known.get(route)
-            && let Some(counter) = meter.by_status.get(&status)
-        {
-            counter.increment(1);
-            meter.duration.record(took.as_secs_f64());
+    /// Counts a request that took so long, by the pattern of its route; what has none shares one meter.
+    pub(super) fn count(&self, request: &HttpRequest, status: u16, took: Duration) {
+        // Most patterns have no parameters: there the path says as much, and nothing need be put together.
+        if self.count_known(request.path(), status, took) {
             return;
         }
-        drop(known);
+        let pattern = request.match_pattern();
+        let route = pattern.as_deref().unwrap_or("-");
+        if self.count_known(route, status, took) {
+            return;
+        }
         let label = || route.to_owned();
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let meter = known.entry(label()).or_insert_with(|| Meter {
@@ -42,5 +44,19 @@ impl Meters {
         );
         counter.increment(1);
         meter.duration.record(took.as_secs_f64());
+    }
+
+    /// Counts if there are meters of this route and status.
+    fn count_known(&self, route: &str, status: u16, took: Duration) -> bool {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(meter) = known.get(route) else {
+            return false;
+        };
+        let Some(counter) = meter.by_status.get(&status) else {
+            return false;
+        };
+        counter.increment(1);
+        meter.duration.record(took.as_secs_f64());
+        true
     }
 }

@@ -133,18 +133,16 @@ pub async fn around(
         .headers_mut()
         .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let request = response.request();
-    let route = request.match_pattern();
-    let route = route.as_deref().unwrap_or("-");
     let elapsed = started.elapsed();
     let status = response.status().as_u16();
-    meters.count(route, status, elapsed);
+    meters.count(request, status, elapsed);
     tracing::info!(
         target: "request",
         method = method.as_str(),
         path = request.path(),
         status,
         micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
-        request_id = %request_id,
+        request_id,
     );
     Ok(response)
 }

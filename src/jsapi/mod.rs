@@ -24,7 +24,7 @@ pub struct Jsapi(Arc<House>);
 
 struct House {
     dingtalk: DingTalk,
-    corp_id: String,
+    corp_id: Arc<str>,
     apps: BTreeMap<String, App>,
     digest: config::jsapi::Digest,
     clock: Clock,
@@ -32,7 +32,7 @@ struct House {
 
 /// A micro-app, and where its pages are.
 struct App {
-    agent_id: String,
+    agent_id: Arc<str>,
     origins: Origins,
 }
 
@@ -45,11 +45,13 @@ pub struct SignedConfig {
     /// Any text; new for each signature.
     pub nonce_str: String,
     /// The micro-app.
-    pub agent_id: String,
+    #[schema(value_type = String)]
+    pub agent_id: Arc<str>,
     /// Seconds since 1970.
     pub time_stamp: i64,
     /// The company.
-    pub corp_id: String,
+    #[schema(value_type = String)]
+    pub corp_id: Arc<str>,
     /// Lower-case hex.
     pub signature: String,
 }
@@ -57,7 +59,7 @@ pub struct SignedConfig {
 impl App {
     fn of(settings: &config::app::App) -> Self {
         Self {
-            agent_id: settings.agent_id.clone(),
+            agent_id: settings.agent_id.as_str().into(),
             origins: settings.allowed_origins.iter().cloned().collect(),
         }
     }
@@ -69,7 +71,7 @@ impl Jsapi {
     pub fn new(settings: &config::Settings, dingtalk: DingTalk, clock: Clock) -> Self {
         Self(Arc::new(House {
             dingtalk,
-            corp_id: settings.dingtalk.corp_id.clone(),
+            corp_id: settings.dingtalk.corp_id.as_str().into(),
             apps: settings
                 .apps
                 .iter()
@@ -111,9 +113,9 @@ impl Jsapi {
         Ok(SignedConfig {
             url: page.into_signed_text(),
             nonce_str,
-            agent_id: self.app(app)?.agent_id.clone(),
+            agent_id: Arc::clone(&self.app(app)?.agent_id),
             time_stamp,
-            corp_id: house.corp_id.clone(),
+            corp_id: Arc::clone(&house.corp_id),
             signature,
         })
     }

@@ -84,7 +84,12 @@ impl Origins {
         if text.is_empty() || text.len() > MAX_BYTES {
             return Err(PageUrlError::Length);
         }
-        if text.contains(|character: char| character.is_whitespace() || character.is_control() || character == '\\') {
+        let never_shown = |letter: char| match letter {
+            '\\' => true,
+            _ if letter.is_ascii_graphic() => false,
+            _ => letter.is_whitespace() || letter.is_control(),
+        };
+        if text.contains(never_shown) {
             return Err(PageUrlError::Character);
         }
         let (scheme, rest) = text.split_once("://").ok_or(PageUrlError::NotAPage)?;
@@ -97,7 +102,7 @@ impl Origins {
         }
         let shown = text.split('#').next().unwrap_or_default();
         let signed = match shown.split_once('?') {
-            Some((page, query)) => format!("{page}?{}", decode(query)),
+            Some((page, query)) => [page, &decode(query)].join("?"),
             None => shown.to_owned(),
         };
         Ok(PageUrl(signed))
