@@ -38,8 +38,9 @@ impl Platform {
             .until_it_answers(at, "/_/calls")
             .await
             .context("the simulator")?;
-        let settings = process
-            .written()
+        // It answers a moment before it tells of itself.
+        let told = process.line_with("SSO_").await.context("the simulator")?;
+        let settings = told
             .split_whitespace()
             .filter_map(|word| word.split_once('='))
             .filter(|(name, _)| name.starts_with("SSO_"))

@@ -136,6 +136,22 @@ impl Process {
         }
     }
 
+    /// Waits until the program has written a whole line that holds `word`; answers the line.
+    pub(crate) async fn line_with(&self, word: &str) -> anyhow::Result<String> {
+        let began = Instant::now();
+        loop {
+            let written = self.written();
+            let mut whole = written.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+            if let Some(line) = whole.find(|line| line.contains(word)) {
+                return Ok(line.to_owned());
+            }
+            if began.elapsed() > START_LIMIT {
+                bail!("it does not say {word}\n{}", self.last_words());
+            }
+            tokio::time::sleep(ASK_EVERY).await;
+        }
+    }
+
     /// What the program has written.
     pub(crate) fn written(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
