@@ -24,11 +24,10 @@ const BATCH: usize = 256;
 /// cost less than many small ones.
 const CROWD: usize = BATCH / 4;
 
-/// After a commit of fewer than these the next begins as soon as there is a login.
-const MANY: usize = 32;
-
-/// How long less than a crowd waits for company after a commit of many, for each of its logins.
-const PAUSE_A_LOGIN: Duration = Duration::from_micros(100);
+/// After a commit of fewer than these the next begins as soon as there is a login. After others less than a crowd waits
+/// for company, as long as the commit has taken: were each commit begun at once, all of them would stay small, and cost
+/// a busy machine more than the logins themselves.
+const FEW: usize = 4;
 
 /// The longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(10);
@@ -117,7 +116,7 @@ impl Desk {
                     }
                 }
                 Some(written) = under_way.join_next() => {
-                    let written: Vec<String> = written.unwrap_or_default();
+                    let (written, took): (Vec<String>, Duration) = written.unwrap_or_default();
                     for userid in &written {
                         busy.remove(userid);
                     }
@@ -125,7 +124,7 @@ impl Desk {
                         // Also of those whose task has panicked.
                         busy.clear();
                     }
-                    let length = pause_after(written.len());
+                    let length = pause_after(written.len(), took);
                     pausing = !length.is_zero();
                     pause.as_mut().reset(Instant::now() + length);
                 }
@@ -144,8 +143,9 @@ impl Desk {
                 busy.extend(userids.iter().cloned());
                 let desk = self.clone();
                 under_way.spawn(async move {
+                    let began = Instant::now();
                     desk.write(batch).await;
-                    userids
+                    (userids, began.elapsed())
                 });
             }
         }
@@ -241,13 +241,12 @@ fn share(waiting: usize) -> usize {
     if waiting < CROWD { waiting } else { 1 << waiting.ilog2() }
 }
 
-/// How long the next commit waits for company after one of so many logins.
-fn pause_after(logins: usize) -> Duration {
-    if logins < MANY {
+/// How long the next commit waits for company after one of so many logins that took so long.
+fn pause_after(logins: usize, took: Duration) -> Duration {
+    if logins < FEW {
         return Duration::ZERO;
     }
-    let pause = PAUSE_A_LOGIN.saturating_mul(u32::try_from(logins).unwrap_or(u32::MAX));
-    pause.min(LONGEST_PAUSE)
+    took.min(LONGEST_PAUSE)
 }
 
 fn only(stored: Vec<Stored>) -> Result<Stored, Error> {
@@ -264,5 +263,20 @@ fn fault(cause: AdmitError) -> Error {
         }
         AdmitError::Insert(cause) => Error::EmployeeNotInserted(cause.into()),
         AdmitError::Update(cause) => Error::EmployeeNotUpdated(cause.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{FEW, LONGEST_PAUSE, pause_after};
+
+    #[test]
+    fn the_next_commit_waits_for_company_only_where_there_is_some_and_never_long() {
+        let took = Duration::from_millis(3);
+        assert_eq!(pause_after(FEW - 1, took), Duration::ZERO);
+        assert_eq!(pause_after(FEW, took), took);
+        assert_eq!(pause_after(FEW, Duration::from_secs(5)), LONGEST_PAUSE);
     }
 }
