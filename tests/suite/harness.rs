@@ -12,6 +12,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Child;
+use uuid::Uuid;
 
 use crate::answer::Answer;
 use crate::elsewhere::{self, Elsewhere};
@@ -74,6 +75,9 @@ impl Harness {
         let folder = TempDir::new().expect("a folder");
         let mut company = Options::demo(([127, 0, 0, 1], 0).into(), clock.clone());
         company.people = people;
+        // What the platform lends is kept under the app's secret and the platform's address, in one cache for all tests: a
+        // simulator may get the port of a former one, but is no other's.
+        company.app_secret = format!("{}-{}", company.app_secret, Uuid::new_v4());
         let named = [
             ("DINGTALK__CORP_ID", company.corp_id.clone()),
             ("DINGTALK__APP_KEY", company.app_key.clone()),

@@ -121,7 +121,8 @@ async fn a_secret_of_digits_alone_is_text(#[case] secret: &str) {
 async fn a_secret_may_lie_in_a_file_of_its_own() {
     let mut sso = Harness::prepared(&[]).await;
     let file = sso.path("app-secret");
-    fs::write(&file, "demo-app-secret\n").expect("a file");
+    let secret = format!("{}\n", sso.setting("DINGTALK__APP_SECRET"));
+    fs::write(&file, secret).expect("a file");
     sso.unset("DINGTALK__APP_SECRET");
     sso.set("DINGTALK__APP_SECRET_FILE", file.to_str().expect("a path"));
     sso.start_process().await;
