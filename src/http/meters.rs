@@ -39,11 +39,11 @@ impl Meters {
             duration: metrics::histogram!("http_request_duration_seconds", "route" => label()),
             by_status: HashMap::default(),
         });
-        let counter = meter.by_status.entry(status).or_insert_with(
+        meter.by_status.entry(status).or_insert_with(
             || metrics::counter!("http_requests_total", "route" => label(), "status" => status.to_string()),
         );
-        counter.increment(1);
-        meter.duration.record(took.as_secs_f64());
+        drop(known);
+        self.count_known(route, status, took);
     }
 
     /// Counts if there are meters of this route and status.

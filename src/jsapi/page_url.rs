@@ -109,8 +109,8 @@ impl Origins {
     }
 }
 
-/// The origin, as a browser writes it, of whatever begins with this scheme and authority. What follows them is a path, a query or a fragment:
-/// nothing in it is an error or moves the origin.
+/// The origin, as a browser writes it, of whatever begins with this scheme and authority. What follows them is a path, a
+/// query or a fragment: nothing in it is an error or moves the origin.
 fn origin_of(scheme: &str, authority: &str, before_path: &str) -> Result<String, PageUrlError> {
     let is_web = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
     if !is_web || authority.is_empty() {

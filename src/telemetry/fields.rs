@@ -1,4 +1,5 @@
-//! The fields of a log line in text: `name=value`, in quotes where it could be misread without them, and never more than one line.
+//! The fields of a log line in text: `name=value`, a plain text in quotes where it could be misread, and no value on more
+//! than one line. What is written by `Display` or `Debug` stands as it is written, but for its control characters.
 
 use std::fmt::{self, Debug, Write};
 

@@ -75,8 +75,8 @@ impl Harness {
         let folder = TempDir::new().expect("a folder");
         let mut company = Options::demo(([127, 0, 0, 1], 0).into(), clock.clone());
         company.people = people;
-        // What the platform lends is kept under the app's secret and the platform's address, in one cache for all tests: a
-        // simulator may get the port of a former one, but is no other's.
+        // What the platform lends is kept under the app's secret and the platform's address, in one cache for all tests:
+        // a simulator may get the port of a former one.
         company.app_secret = format!("{}-{}", company.app_secret, Uuid::new_v4());
         let named = [
             ("DINGTALK__CORP_ID", company.corp_id.clone()),
