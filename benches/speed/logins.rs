@@ -15,11 +15,11 @@ impl Bench {
     /// Logins of people known before, with a platform that answers at once.
     pub(super) async fn logins(&mut self, on: &str, service: &Service, bare: &Bare) -> anyhow::Result<()> {
         let mut rates = Rates::default();
-        for _ in 0..self.amounts.rounds {
+        for _ in 0..self.amounts.short_rounds {
             let request = service::login("a code that nobody looks at, 32 long");
             rates
                 .bare
-                .push(load::repeat(bare.at, &request, ASKING, self.amounts.round).await?);
+                .push(load::repeat(bare.at, &request, ASKING, self.amounts.short_round).await?);
             let before = service.process.processor_s();
             let run = service
                 .log_in(&self.platform, self.amounts.logins, SIGNING_IN, Duration::ZERO)

@@ -98,11 +98,13 @@ enum Command {
 /// How much of everything.
 struct Amounts {
     starts: u32,
+    /// Rounds of a sync.
     rounds: u32,
-    round: Duration,
-    /// Rounds of what is answered from memory: many short ones, so that both of a pair meet the same mood of the machine.
+    /// Rounds of what is compared with the bare handler: many short ones, so that both of a pair meet the same mood of the
+    /// machine.
     short_rounds: u32,
     short_round: Duration,
+    /// Logins in one such round.
     logins: usize,
     /// Logins one after another at each place where the time that we add is measured.
     times: usize,
@@ -187,7 +189,6 @@ impl Amounts {
             Self {
                 starts: 2,
                 rounds: 1,
-                round: Duration::from_millis(500),
                 short_rounds: 2,
                 short_round: Duration::from_millis(300),
                 logins: 2_000,
@@ -198,10 +199,9 @@ impl Amounts {
             Self {
                 starts: 5,
                 rounds: 3,
-                round: Duration::from_millis(1_500),
                 short_rounds: 25,
                 short_round: Duration::from_millis(300),
-                logins: 8_000,
+                logins: 2_000,
                 times: 30,
                 people: 100_000,
             }

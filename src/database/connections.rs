@@ -1,5 +1,6 @@
 //! Connections to each of the three kinds of database, as each of them wants to be set up.
 
+use std::num::NonZero;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -16,6 +17,10 @@ const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What a reader of SQLite keeps of the file for itself: below zero it counts KiB.
 const READER_CACHE: &str = "-256";
+
+/// Pages of the log of SQLite, 4 KiB each, after which a commit brings them into the file: those that were written again
+/// and again meanwhile only once.
+const CHECKPOINT_PAGES: &str = "4000";
 
 /// What every transaction at PostgreSQL is, whatever the server's default: said once a connection, not at each.
 const POSTGRES_TRANSACTIONS: &str =
@@ -65,6 +70,7 @@ pub(super) async fn of_sqlite(url: &str, readers: u32) -> anyhow::Result<(Databa
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(ACQUIRE_TIMEOUT)
         .foreign_keys(true)
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
         .disable_statement_logging();
     let pool = |connections: u32| {
         SqlitePoolOptions::new()
@@ -81,12 +87,19 @@ pub(super) async fn of_sqlite(url: &str, readers: u32) -> anyhow::Result<(Databa
         writer.clone()
     } else {
         // What several of them read is kept once, by the system.
-        pool(readers.clamp(1, 8)).connect_lazy_with(options.pragma("cache_size", READER_CACHE))
+        pool(readers.clamp(1, most_readers())).connect_lazy_with(options.pragma("cache_size", READER_CACHE))
     };
     Ok((
         SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
         SqlxSqliteConnector::from_sqlx_sqlite_pool(reader),
     ))
+}
+
+/// How many readers of SQLite can be busy at once. Each is a thread with memory of its own, and what more of them read
+/// would wait for a processor.
+fn most_readers() -> u32 {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    u32::try_from(processors).map_or(8, |processors| (processors + 1).min(8))
 }
 
 /// Whether a connection that is given back answers. The pool itself waits for that without end, and a server that was

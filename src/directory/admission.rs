@@ -49,7 +49,7 @@ impl Admission {
         &self,
         transaction: &impl ConnectionTrait,
         profiles: &[&Profile],
-    ) -> Result<HashMap<String, Employee>, AdmitError> {
+    ) -> Result<HashMap<String, Arc<Employee>>, AdmitError> {
         let roster = &*self.0;
         let mut plan = Plan::locked(transaction, roster, profiles)
             .await
@@ -64,7 +64,7 @@ impl Admission {
         let employees = employees.map_err(AdmitError::Update)?;
         Ok(employees
             .into_iter()
-            .map(|employee| (employee.userid.clone(), employee))
+            .map(|employee| (employee.userid.clone(), Arc::new(employee)))
             .collect())
     }
 }

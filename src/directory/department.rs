@@ -2,14 +2,17 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
-use sea_orm::QuerySelect as _;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
+use sea_orm::{QueryOrder as _, QuerySelect as _};
 
 use super::tree::ROOT;
 
 /// Most rows that one statement writes.
 const CHUNK: usize = 500;
+
+/// Most rows that one statement reads: all that it answers is in memory at once, in a form several times as large.
+const PAGE: usize = 500;
 
 /// A row of `departments`.
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -41,7 +44,19 @@ impl ActiveModelBehavior for ActiveModel {}
 
 /// Every department of the company.
 pub(super) async fn all(db: &impl ConnectionTrait, corp_id: &str) -> Result<Vec<Model>, DbErr> {
-    Entity::find().filter(Column::CorpId.eq(corp_id)).all(db).await
+    let mut departments: Vec<Model> = Vec::new();
+    loop {
+        let mut page = Entity::find().filter(Column::CorpId.eq(corp_id));
+        if let Some(last) = departments.last() {
+            page = page.filter(Column::Id.gt(last.id));
+        }
+        let page = page.order_by_asc(Column::Id).limit(PAGE as u64).all(db).await?;
+        let read = page.len();
+        departments.extend(page);
+        if read < PAGE {
+            return Ok(departments);
+        }
+    }
 }
 
 /// Every department of the company, the root's row locked until the transaction ends where the database knows such

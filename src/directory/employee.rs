@@ -156,11 +156,11 @@ impl Here {
 pub(super) async fn lock(
     transaction: &impl ConnectionTrait,
     corp_id: &str,
-    userids: &[String],
+    userids: Vec<String>,
 ) -> Result<Vec<Model>, DbErr> {
     Entity::find()
         .filter(Column::CorpId.eq(corp_id))
-        .filter(Column::Userid.is_in(database::padded(userids.to_vec())))
+        .filter(Column::Userid.is_in(database::padded(userids)))
         .order_by_asc(Column::Userid)
         .lock_exclusive()
         .all(transaction)

@@ -12,7 +12,7 @@ use crate::tokens;
 pub(super) async fn still_here(
     transaction: &impl ConnectionTrait,
     roster: &Roster,
-    userids: &[String],
+    userids: Vec<String>,
 ) -> Result<Vec<Model>, DbErr> {
     let mut rows = employee::lock(transaction, &roster.corp_id, userids).await?;
     rows.retain(|row| row.left_at.is_none());

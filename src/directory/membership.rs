@@ -85,37 +85,22 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl From<&Model> for Membership {
-    fn from(row: &Model) -> Self {
-        Self {
-            department_id: row.department_id,
-            main: row.main,
-            leader: row.leader,
-        }
-    }
-}
-
 /// The memberships of some employees by our id of the employee, each employee's in DingTalk's order.
 pub(super) async fn by_employee(
     db: &impl ConnectionTrait,
     of: &[employee::Model],
 ) -> Result<HashMap<i64, Vec<Membership>>, DbErr> {
-    let mut memberships: HashMap<i64, Vec<Membership>> = HashMap::new();
     if of.is_empty() {
-        return Ok(memberships);
+        return Ok(HashMap::new());
     }
-    let rows = Entity::find()
-        .filter(Column::EmployeeId.is_in(database::padded(of.iter().map(|row| row.id).collect())))
+    let ids = database::padded(of.iter().map(|row| row.id).collect());
+    let rows: Vec<Row> = columns()
+        .filter(Column::EmployeeId.is_in(ids))
         .order_by_asc(Column::Rank)
+        .into_tuple()
         .all(db)
         .await?;
-    for row in rows {
-        memberships
-            .entry(row.employee_id)
-            .or_default()
-            .push(Membership::from(&row));
-    }
-    Ok(memberships)
+    Ok(gathered(rows))
 }
 
 /// The same of all employees whose ids lie behind `after` and not behind `last`.
@@ -124,9 +109,7 @@ pub(super) async fn within(
     after: i64,
     last: i64,
 ) -> Result<HashMap<i64, Vec<Membership>>, DbErr> {
-    let rows: Vec<(i64, i64, bool, bool)> = Entity::find()
-        .select_only()
-        .columns([Column::EmployeeId, Column::DepartmentId, Column::Main, Column::Leader])
+    let rows: Vec<Row> = columns()
         .filter(Column::EmployeeId.gt(after))
         .filter(Column::EmployeeId.lte(last))
         .order_by_asc(Column::EmployeeId)
@@ -134,6 +117,19 @@ pub(super) async fn within(
         .into_tuple()
         .all(db)
         .await?;
+    Ok(gathered(rows))
+}
+
+/// A membership with our id of the employee: the columns of [`columns`], in their order.
+type Row = (i64, i64, bool, bool);
+
+fn columns() -> Select<Entity> {
+    Entity::find()
+        .select_only()
+        .columns([Column::EmployeeId, Column::DepartmentId, Column::Main, Column::Leader])
+}
+
+fn gathered(rows: Vec<Row>) -> HashMap<i64, Vec<Membership>> {
     let mut memberships: HashMap<i64, Vec<Membership>> = HashMap::new();
     for (employee_id, department_id, main, leader) in rows {
         memberships.entry(employee_id).or_default().push(Membership {
@@ -142,7 +138,7 @@ pub(super) async fn within(
             leader,
         });
     }
-    Ok(memberships)
+    memberships
 }
 
 /// Puts memberships in the place of whatever these employees had.

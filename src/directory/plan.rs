@@ -51,7 +51,7 @@ impl Plan {
         profiles: &[&Profile],
     ) -> Result<Self, DbErr> {
         let told: BTreeSet<&str> = profiles.iter().map(|profile| profile.userid.as_str()).collect();
-        let rows = employee::lock(transaction, &roster.corp_id, &userids(profiles)).await?;
+        let rows = employee::lock(transaction, &roster.corp_id, userids(profiles)).await?;
         Self::make(transaction, roster, profiles, rows, &|userid| told.contains(userid)).await
     }
 
@@ -157,7 +157,7 @@ impl Plan {
             return Ok((std::mem::take(&mut self.rows), memberships));
         }
         self.change(transaction, roster, now).await?;
-        let rows = employee::lock(transaction, &roster.corp_id, &self.userids).await?;
+        let rows = employee::lock(transaction, &roster.corp_id, self.userids.clone()).await?;
         let ids = rows.iter().map(|row| (row.id, row.userid.as_str()));
         let placed = self.place(transaction, roster, ids).await?;
         memberships.extend(placed.into_iter().map(|(id, placed)| (id, placed.clone())));
@@ -218,8 +218,7 @@ impl Plan {
         if row.left_at.is_some_and(|left_at| profile.as_of <= left_at) {
             return;
         }
-        let profile = row.complete(profile.clone());
-        let mut fields = row.differences(&profile);
+        let mut fields = row.differences(profile);
         if row.userid != profile.userid {
             fields.push("userid");
         }
@@ -228,7 +227,7 @@ impl Plan {
         if moved {
             fields.push("departments");
         }
-        let brought = roster.mapping.regranted(&profile, grants);
+        let brought = roster.mapping.regranted(profile, grants);
         if brought.is_some() {
             fields.push("roles");
         }
@@ -236,9 +235,10 @@ impl Plan {
             return;
         }
         if row.updated_at > profile.as_of && (row.left_at.is_none() || !profile.whole) {
-            self.overtaken.push(profile.userid);
+            self.overtaken.push(profile.userid.clone());
             return;
         }
+        let profile = row.complete(profile.clone());
         if moved {
             self.placed.insert(profile.userid.clone(), told);
         }

@@ -148,7 +148,7 @@ impl Rereading {
         let roster = &*self.roster;
         let marking = roster.database.transact(async |transaction| {
             let now = roster.clock.now();
-            let rows = leaving::still_here(transaction, roster, &[userid.to_owned()]).await?;
+            let rows = leaving::still_here(transaction, roster, vec![userid.to_owned()]).await?;
             let leavers: Vec<(employee::Model, DateTime<Utc>)> = rows.into_iter().map(|row| (row, now)).collect();
             leaving::mark(transaction, roster, &leavers).await?;
             Ok(!leavers.is_empty())

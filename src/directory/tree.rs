@@ -72,11 +72,27 @@ impl Tree {
 
     /// The lowest department that is not known on the way up from `id`, itself included. Of a circle none is missing.
     pub(super) fn missing(&self, id: i64) -> Option<i64> {
-        let (mut at, mut visited) = (id, HashSet::new());
-        while visited.insert(at) {
+        let mut at = id;
+        // Whoever has taken more steps than there are departments goes in a circle.
+        for _ in 0..=self.0.len() {
             match self.0.get(&at) {
                 None => return Some(at),
+                Some(_) if at == ROOT => return None,
                 Some(node) => at = node.parent_id.unwrap_or(ROOT),
+            }
+        }
+        None
+    }
+
+    /// The branch of [`Self::place`] alone.
+    #[must_use]
+    pub fn branch_of(&self, id: i64) -> Option<i64> {
+        let mut at = id;
+        for _ in 0..=self.0.len() {
+            match self.0.get(&at)?.parent_id {
+                Some(ROOT) => return Some(at),
+                None => return (id == ROOT).then_some(ROOT),
+                Some(parent) => at = parent,
             }
         }
         None
@@ -166,6 +182,7 @@ mod tests {
         let tree = tree(&[(1, None), (10, Some(1)), (100, Some(10)), (1000, Some(100))]);
         let place = tree.place(1000);
         assert_eq!(place.branch.unwrap().id, 10);
+        assert_eq!(tree.branch_of(1000), Some(10));
         assert_eq!(place.path.iter().map(|named| named.id).collect::<Vec<_>>(), [10, 100]);
         assert_eq!(tree.place(10).branch.unwrap().id, 10);
         assert!(tree.place(10).path.is_empty());
@@ -173,8 +190,10 @@ mod tests {
 
     #[test]
     fn the_root_is_its_own_branch() {
-        let place = tree(&[(1, None)]).place(1);
+        let tree = tree(&[(1, None)]);
+        let place = tree.place(1);
         assert_eq!(place.branch.unwrap().id, 1);
+        assert_eq!(tree.branch_of(1), Some(1));
         assert!(!place.broken);
     }
 
@@ -188,16 +207,21 @@ mod tests {
 
     #[test]
     fn a_circle_ends_and_is_told() {
-        let place = tree(&[(1, None), (5, Some(6)), (6, Some(5))]).place(5);
+        let tree = tree(&[(1, None), (5, Some(6)), (6, Some(5)), (9, None)]);
+        let place = tree.place(5);
         assert!(place.broken);
+        assert_eq!((tree.branch_of(5), tree.missing(5)), (None, None));
+        assert_eq!(tree.branch_of(9), None);
         assert_eq!(place.branch, None);
         assert_eq!(place.path.iter().map(|named| named.id).collect::<Vec<_>>(), [6]);
     }
 
     #[test]
     fn a_missing_parent_leaves_what_is_known() {
-        let place = tree(&[(1, None), (7, Some(8))]).place(7);
+        let tree = tree(&[(1, None), (7, Some(8))]);
+        let place = tree.place(7);
         assert!(place.broken);
+        assert_eq!((tree.branch_of(7), tree.missing(7)), (None, Some(8)));
         assert_eq!(place.name.as_deref(), Some("d7"));
     }
 }

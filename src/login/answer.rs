@@ -21,14 +21,14 @@ pub(crate) struct DepartmentAnswer {
 /// Who the employee is, and where they stand.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct EmployeeAnswer {
+pub(crate) struct EmployeeAnswer<'a> {
     id: i64,
-    user_id: String,
-    name: String,
-    avatar: String,
-    position: String,
-    power: Vec<String>,
-    roles: Vec<String>,
+    user_id: &'a str,
+    name: &'a str,
+    avatar: &'a str,
+    position: &'a str,
+    power: &'a [String],
+    roles: &'a [String],
     depart_id: Option<i64>,
     depart_name: Option<String>,
     depart_root_id: Option<i64>,
@@ -37,8 +37,8 @@ pub(crate) struct EmployeeAnswer {
     company: Option<String>,
 }
 
-impl EmployeeAnswer {
-    pub(super) fn new(employee: &Employee, directory: &Directory) -> Self {
+impl<'a> EmployeeAnswer<'a> {
+    pub(super) fn new(employee: &'a Employee, directory: &Directory) -> Self {
         let main = employee.main_department();
         let departments: Vec<DepartmentAnswer> = employee
             .memberships
@@ -58,12 +58,12 @@ impl EmployeeAnswer {
         let chief = departments.iter().find(|department| Some(department.id) == main);
         Self {
             id: employee.id,
-            user_id: employee.userid.clone(),
-            name: employee.name.clone(),
-            avatar: employee.avatar.clone(),
-            position: employee.position.clone(),
-            power: employee.power.clone(),
-            roles: employee.roles.clone(),
+            user_id: &employee.userid,
+            name: &employee.name,
+            avatar: &employee.avatar,
+            position: &employee.position,
+            power: &employee.power,
+            roles: &employee.roles,
             depart_id: main,
             depart_name: chief.and_then(|department| department.name.clone()),
             depart_root_id: chief.and_then(|department| department.root_id),

@@ -67,9 +67,9 @@ pub(crate) struct TokenAnswer {
 
 /// The answer to a login.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(crate) struct LoginAnswer {
+pub(crate) struct LoginAnswer<'a> {
     #[serde(flatten)]
-    employee: EmployeeAnswer,
+    employee: EmployeeAnswer<'a>,
     #[serde(flatten)]
     tokens: TokenAnswer,
     config: SignedConfig,

@@ -56,7 +56,7 @@ struct House {
 /// Somebody who has signed in.
 #[derive(Clone)]
 pub(crate) struct Entry {
-    pub(crate) employee: Employee,
+    pub(crate) employee: Arc<Employee>,
     pub(crate) tokens: TokenPair,
     pub(crate) config: SignedConfig,
 }
@@ -189,7 +189,7 @@ impl Login {
     }
 
     /// Stores who comes in together with their session; departments not known yet are learned first.
-    async fn admit(&self, profile: Profile, app: &str, seat: Seat) -> Result<(Employee, session::Model), Error> {
+    async fn admit(&self, profile: Profile, app: &str, seat: Seat) -> Result<(Arc<Employee>, session::Model), Error> {
         self.0
             .directory
             .learning

@@ -124,9 +124,7 @@ impl People {
             name: employee.name.clone(),
             corp_id: self.directory.corp_id().to_owned(),
             dept_id: main,
-            dept_root_id: main
-                .and_then(|id| self.directory.departments.tree().place(id).branch)
-                .map(|branch| branch.id),
+            dept_root_id: main.and_then(|id| self.directory.departments.tree().branch_of(id)),
             dept_ids: employee
                 .memberships
                 .iter()

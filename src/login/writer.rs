@@ -2,10 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::DbErr;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -39,7 +40,7 @@ const QUEUE: usize = 4096;
 const TRIES: usize = 4;
 
 /// What was stored of a login: no session for an employee who may not sign in.
-pub(super) type Stored = (Employee, Option<session::Model>);
+pub(super) type Stored = (Arc<Employee>, Option<session::Model>);
 
 /// What kind of session somebody gets.
 #[derive(Debug, Clone)]
@@ -58,7 +59,12 @@ struct Job {
 
 /// The way in to the task that has logins written.
 #[derive(Clone)]
-pub(super) struct Writer(mpsc::Sender<Job>);
+pub(super) struct Writer {
+    jobs: mpsc::Sender<Job>,
+    /// Told when a crowd waits. Of each login by itself the task hears only where it has nothing else to do: to be woken
+    /// costs a busy machine about as much as to sign a token.
+    crowded: Arc<Notify>,
+}
 
 #[derive(Clone)]
 struct Desk {
@@ -71,13 +77,14 @@ impl Writer {
     /// Starts the task; it ends when the last handle is gone.
     pub(super) fn start(database: Database, directory: Directory, tokens: Tokens) -> Self {
         let (jobs, waiting) = mpsc::channel(QUEUE);
+        let crowded = Arc::new(Notify::new());
         let desk = Desk {
             database,
             directory,
             tokens,
         };
-        tokio::spawn(desk.serve(waiting));
-        Self(jobs)
+        tokio::spawn(desk.serve(waiting, Arc::clone(&crowded)));
+        Self { jobs, crowded }
     }
 
     /// Stores one login; answers after its commit. Who waits too long, be it for the commit before, is not stored.
@@ -85,7 +92,10 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         let job = Job { profile, seat, reply };
         let stored = async {
-            self.0.send(job).await.ok()?;
+            self.jobs.send(job).await.ok()?;
+            if self.jobs.max_capacity() - self.jobs.capacity() >= CROWD {
+                self.crowded.notify_one();
+            }
             answer.await.ok()
         };
         match timeout(database::WORK_TIMEOUT, stored).await {
@@ -101,16 +111,16 @@ impl Writer {
 impl Desk {
     /// Gathers batches and has them written, as many at once as the database can use. Nobody is in two of them: they would
     /// wait for each other's rows, and of new employees in a circle.
-    async fn serve(self, mut jobs: mpsc::Receiver<Job>) {
+    async fn serve(self, mut jobs: mpsc::Receiver<Job>, crowded: Arc<Notify>) {
+        let writers = self.database.writers();
         let mut waiting: Vec<Job> = Vec::with_capacity(BATCH);
         let mut under_way = JoinSet::new();
         let mut busy: HashSet<String> = HashSet::new();
         let mut pause = pin!(sleep(Duration::ZERO));
         let mut pausing = false;
         loop {
-            let room = BATCH - waiting.len();
             tokio::select! {
-                received = jobs.recv_many(&mut waiting, room), if room > 0 => {
+                received = jobs.recv_many(&mut waiting, BATCH), if under_way.is_empty() && !pausing => {
                     if received == 0 {
                         break;
                     }
@@ -129,10 +139,14 @@ impl Desk {
                     pause.as_mut().reset(Instant::now() + length);
                 }
                 () = &mut pause, if pausing => pausing = false,
+                () = crowded.notified(), if under_way.len() < writers => {}
             }
-            while under_way.is_empty() && !pausing
-                || waiting.len() >= CROWD && under_way.len() < self.database.writers()
+            while waiting.len() < BATCH
+                && let Ok(job) = jobs.try_recv()
             {
+                waiting.push(job);
+            }
+            while under_way.is_empty() && !pausing || waiting.len() >= CROWD && under_way.len() < writers {
                 let size = share(waiting.len());
                 let free = waiting.extract_if(.., |job| !busy.contains(&job.profile.userid));
                 let batch: Vec<Job> = free.take(size).collect();
@@ -219,7 +233,7 @@ impl Desk {
                         Seat::Browser => self.tokens.new_browser_session(subject),
                     }
                 });
-                (employee.clone(), session)
+                (Arc::clone(employee), session)
             })
             .collect();
         if stored.len() != jobs.len() {

@@ -45,23 +45,29 @@ pub struct Deliveries {
 
 impl Deliveries {
     /// Delivers until told to stop.
-    ///
-    /// # Errors
-    /// When the machine has no CA certificates.
-    pub async fn run(self, stop: CancellationToken) -> Result<(), reqwest::Error> {
-        let client = outbound::client(LIMIT)?;
+    pub async fn run(self, stop: CancellationToken) {
+        // Made for the first delivery: where no client wants to hear of logouts, the CA certificates would lie in memory once
+        // more for nothing.
+        let mut client = None;
         while stop.run_until_cancelled(sleep(LOOK_EVERY)).await.is_some() {
-            if let Err(cause) = self.round(&client).await {
+            if let Err(cause) = self.round(&mut client).await {
                 tracing::warn!(cause = cause.to_string(), "logout tokens cannot be delivered for now");
             }
         }
-        Ok(())
     }
 
-    async fn round(&self, client: &Client) -> Result<(), Error> {
+    async fn round(&self, client: &mut Option<Client>) -> Result<(), Error> {
         loop {
             let now = self.clock.now();
             let due = database::within_limit(row::due(self.database.reader(), now, AT_ONCE)).await?;
+            if due.is_empty() {
+                return Ok(());
+            }
+            let client = match client {
+                Some(client) => client,
+                None => client.insert(outbound::client(LIMIT).map_err(|cause| Error::Internal(cause.into()))?),
+            };
+            let client = &*client;
             let full = due.len() as u64 == AT_ONCE;
             for outcome in join_all(due.into_iter().map(|delivery| self.attempt(client, delivery))).await {
                 outcome?;

@@ -161,7 +161,7 @@ impl Writing<'_> {
                 return Ok(None);
             }
             let (mut leavers, mut overtaken) = (Vec::new(), Vec::new());
-            for row in leaving::still_here(transaction, self.roster, &userids).await? {
+            for row in leaving::still_here(transaction, self.roster, userids.clone()).await? {
                 match since.get(row.userid.as_str()) {
                     Some(left_at) if row.updated_at <= *left_at => leavers.push((row, *left_at)),
                     _ => overtaken.push(row.userid),
@@ -254,7 +254,7 @@ async fn write_some(
     userids: &[&str],
     notes: Option<Uuid>,
 ) -> Result<Plan, DbErr> {
-    let rows = employee::lock(transaction, &roster.corp_id, &owned(userids)).await?;
+    let rows = employee::lock(transaction, &roster.corp_id, owned(userids)).await?;
     let plan = plan(transaction, roster, people, userids, rows).await?;
     plan.write(transaction, roster, roster.clock.now()).await?;
     if let Some(run) = notes.filter(|_| !plan.changes.is_empty()) {

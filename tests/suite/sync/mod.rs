@@ -200,3 +200,20 @@ async fn what_was_decided_here_survives_a_sync() {
     let employee = employee.expect("an employee");
     assert!(employee.disabled && employee.position == "别的");
 }
+
+#[tokio::test]
+async fn every_department_of_a_large_company_is_known_after_a_start() {
+    let sso = Harness::start().await;
+    let elsewhere = sso.elsewhere().await;
+    sync(&elsewhere, WRITE).await;
+    let few = elsewhere.directory.departments.tree().ids().count();
+    // Each with each: more than one statement reads, and no multiple of it.
+    let sql = "INSERT INTO departments (corp_id, id, name, parent_id, root_id, path, updated_at) \
+               SELECT one.corp_id, one.id * 1000000 + other.id, one.name, 1, 1, '/', one.updated_at \
+               FROM departments one, departments other";
+    let written = elsewhere.database.reader().execute_unprepared(sql).await;
+    let many = usize::try_from(written.expect("rows").rows_affected()).expect("a number");
+    assert!(many > 1_000 && !(few + many).is_multiple_of(500), "{few} and {many}");
+    let again = sso.elsewhere().await;
+    assert_eq!(again.directory.departments.tree().ids().count(), few + many);
+}
