@@ -209,7 +209,7 @@ async fn every_department_of_a_large_company_is_known_after_a_start() {
     let few = elsewhere.directory.departments.tree().ids().count();
     // Each with each: more than one statement reads, and no multiple of it.
     let sql = "INSERT INTO departments (corp_id, id, name, parent_id, root_id, path, updated_at) \
-               SELECT one.corp_id, one.id * 1000000 + other.id, one.name, 1, 1, '/', one.updated_at \
+               SELECT one.corp_id, one.id * 10000000000 + other.id, one.name, 1, 1, '/', one.updated_at \
                FROM departments one, departments other";
     let written = elsewhere.database.reader().execute_unprepared(sql).await;
     let many = usize::try_from(written.expect("rows").rows_affected()).expect("a number");
