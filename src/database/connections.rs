@@ -70,6 +70,9 @@ pub(super) async fn of_sqlite(url: &str, readers: u32) -> anyhow::Result<(Databa
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(ACQUIRE_TIMEOUT)
         .foreign_keys(true)
+        // What a statement of many rows needs to undo itself would otherwise go to a file, made anew for each commit of
+        // logins.
+        .pragma("temp_store", "MEMORY")
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
         .disable_statement_logging();
     let pool = |connections: u32| {

@@ -141,12 +141,12 @@ impl Desk {
                 () = &mut pause, if pausing => pausing = false,
                 () = crowded.notified(), if under_way.len() < writers => {}
             }
-            while waiting.len() < BATCH
-                && let Ok(job) = jobs.try_recv()
-            {
-                waiting.push(job);
-            }
-            while under_way.is_empty() && !pausing || waiting.len() >= CROWD && under_way.len() < writers {
+            while under_way.is_empty() && !pausing || under_way.len() < writers && waiting.len() + jobs.len() >= CROWD {
+                while waiting.len() < BATCH
+                    && let Ok(job) = jobs.try_recv()
+                {
+                    waiting.push(job);
+                }
                 let size = share(waiting.len());
                 let free = waiting.extract_if(.., |job| !busy.contains(&job.profile.userid));
                 let batch: Vec<Job> = free.take(size).collect();

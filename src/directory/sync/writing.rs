@@ -27,8 +27,9 @@ use crate::directory::{employee, leaving};
 
 /// People in one transaction while others want to write: a login that comes in the middle waits for its end.
 const CHUNK: usize = 100;
-/// People in one transaction while nobody else does, and in one statement at the most.
-const LARGE_CHUNK: usize = 500;
+/// People in one transaction while nobody else does, and in one statement at the most: what SQLite needs to undo a
+/// statement is in memory.
+const LARGE_CHUNK: usize = 250;
 /// People in one transaction while nobody else does and most are new. All of them have their places in the same parts of
 /// the indexes, which are written once a transaction; it ends early as soon as somebody else wants to write.
 const LARGEST_CHUNK: usize = 10_000;
