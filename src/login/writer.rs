@@ -25,10 +25,13 @@ const BATCH: usize = 256;
 /// cost less than many small ones.
 const CROWD: usize = BATCH / 4;
 
-/// After a commit of fewer than these the next begins as soon as there is a login. After others less than a crowd waits
-/// for company, as long as the commit has taken: were each commit begun at once, all of them would stay small, and cost
-/// a busy machine more than the logins themselves.
+/// After a commit of fewer than these the next begins as soon as there is a login.
 const FEW: usize = 4;
+
+/// After others the next waits for company, so long for each login of the last, unless a crowd waits already. Were each
+/// begun at once, all of them would stay small, and cost a busy machine more than the logins themselves; where few come,
+/// few are waited for.
+const PAUSE: Duration = Duration::from_micros(150);
 
 /// The longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(10);
@@ -126,7 +129,7 @@ impl Desk {
                     }
                 }
                 Some(written) = under_way.join_next() => {
-                    let (written, took): (Vec<String>, Duration) = written.unwrap_or_default();
+                    let written: Vec<String> = written.unwrap_or_default();
                     for userid in &written {
                         busy.remove(userid);
                     }
@@ -134,7 +137,7 @@ impl Desk {
                         // Also of those whose task has panicked.
                         busy.clear();
                     }
-                    let length = pause_after(written.len(), took);
+                    let length = pause_after(written.len());
                     pausing = !length.is_zero();
                     pause.as_mut().reset(Instant::now() + length);
                 }
@@ -157,9 +160,8 @@ impl Desk {
                 busy.extend(userids.iter().cloned());
                 let desk = self.clone();
                 under_way.spawn(async move {
-                    let began = Instant::now();
                     desk.write(batch).await;
-                    (userids, began.elapsed())
+                    userids
                 });
             }
         }
@@ -255,12 +257,13 @@ fn share(waiting: usize) -> usize {
     if waiting < CROWD { waiting } else { 1 << waiting.ilog2() }
 }
 
-/// How long the next commit waits for company after one of so many logins that took so long.
-fn pause_after(logins: usize, took: Duration) -> Duration {
+/// How long the next commit waits for company after one of so many logins.
+fn pause_after(logins: usize) -> Duration {
     if logins < FEW {
         return Duration::ZERO;
     }
-    took.min(LONGEST_PAUSE)
+    let logins = u32::try_from(logins).unwrap_or(u32::MAX);
+    PAUSE.saturating_mul(logins).min(LONGEST_PAUSE)
 }
 
 fn only(stored: Vec<Stored>) -> Result<Stored, Error> {
@@ -284,13 +287,12 @@ fn fault(cause: AdmitError) -> Error {
 mod tests {
     use std::time::Duration;
 
-    use super::{FEW, LONGEST_PAUSE, pause_after};
+    use super::{BATCH, FEW, LONGEST_PAUSE, PAUSE, pause_after};
 
     #[test]
     fn the_next_commit_waits_for_company_only_where_there_is_some_and_never_long() {
-        let took = Duration::from_millis(3);
-        assert_eq!(pause_after(FEW - 1, took), Duration::ZERO);
-        assert_eq!(pause_after(FEW, took), took);
-        assert_eq!(pause_after(FEW, Duration::from_secs(5)), LONGEST_PAUSE);
+        assert_eq!(pause_after(FEW - 1), Duration::ZERO);
+        assert_eq!(pause_after(30), 30 * PAUSE);
+        assert_eq!(pause_after(BATCH), LONGEST_PAUSE);
     }
 }

@@ -32,7 +32,7 @@ const CHUNK: usize = 100;
 const LARGE_CHUNK: usize = 250;
 /// People in one transaction while nobody else does and most are new. All of them have their places in the same parts of
 /// the indexes, which are written once a transaction; it ends early as soon as somebody else wants to write.
-const LARGEST_CHUNK: usize = 10_000;
+const LARGEST_CHUNK: usize = 5_000;
 /// No transaction goes on for longer.
 const LONGEST: Duration = Duration::from_secs(1);
 /// So many times as long as a chunk took it rests after it, if others want to write as well: most of them then meet
