@@ -14,7 +14,8 @@ const A_DATABASE: &str = "write sqlite://FILE, postgres://USER:PASSWORD@HOST/NAM
 pub struct Database {
     /// `sqlite://…`, `postgres://…` or `mysql://…`; may carry a password.
     pub url: SecretString,
-    /// The most connections that this instance keeps open (SQLite: readers).
+    /// The most connections that this instance keeps open (SQLite: readers, of which
+    /// no more are opened than can be busy at once).
     pub max_connections: u32,
 }
 

@@ -15,6 +15,9 @@ pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a connection that is given back may take to answer.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// Readers of SQLite on a machine with however many processors.
+const MOST_READERS: u32 = 8;
+
 /// What a reader of SQLite keeps of the file for itself: below zero it counts KiB.
 const READER_CACHE: &str = "-256";
 
@@ -52,7 +55,8 @@ pub(super) async fn of_server(url: &str, most: u32) -> anyhow::Result<DatabaseCo
         .context("the database does not answer")
 }
 
-/// Opens a file of SQLite, made with its folder when it is missing: answers its one writing connection, and its readers.
+/// Opens a file of SQLite, made with its folder when it is missing: answers its one writing connection, and its readers,
+/// so many at the most.
 pub(super) async fn of_sqlite(url: &str, readers: u32) -> anyhow::Result<(DatabaseConnection, DatabaseConnection)> {
     let options: SqliteConnectOptions = url.parse().context("the address of the SQLite database")?;
     let in_memory = url.contains(":memory:");
@@ -102,7 +106,9 @@ pub(super) async fn of_sqlite(url: &str, readers: u32) -> anyhow::Result<(Databa
 /// would wait for a processor.
 fn most_readers() -> u32 {
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-    u32::try_from(processors).map_or(8, |processors| (processors + 1).min(8))
+    u32::try_from(processors).map_or(MOST_READERS, |processors| {
+        processors.saturating_add(1).min(MOST_READERS)
+    })
 }
 
 /// Whether a connection that is given back answers. The pool itself waits for that without end, and a server that was

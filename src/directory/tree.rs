@@ -73,8 +73,7 @@ impl Tree {
     /// The lowest department that is not known on the way up from `id`, itself included. Of a circle none is missing.
     pub(super) fn missing(&self, id: i64) -> Option<i64> {
         let mut at = id;
-        // Whoever has taken more steps than there are departments goes in a circle.
-        for _ in 0..=self.0.len() {
+        for _ in self.steps() {
             match self.0.get(&at) {
                 None => return Some(at),
                 Some(_) if at == ROOT => return None,
@@ -84,11 +83,11 @@ impl Tree {
         None
     }
 
-    /// The branch of [`Self::place`] alone.
+    /// The branch of [`Self::place`] alone: without a name, and without a copy of the names on the way.
     #[must_use]
     pub fn branch_of(&self, id: i64) -> Option<i64> {
         let mut at = id;
-        for _ in 0..=self.0.len() {
+        for _ in self.steps() {
             match self.0.get(&at)?.parent_id {
                 Some(ROOT) => return Some(at),
                 None => return (id == ROOT).then_some(ROOT),
@@ -96,6 +95,11 @@ impl Tree {
             }
         }
         None
+    }
+
+    /// Steps on a way up: whoever has taken more than there are departments goes in a circle.
+    fn steps(&self) -> std::ops::RangeInclusive<usize> {
+        0..=self.0.len()
     }
 
     /// The company's name: that of the root department.

@@ -64,8 +64,8 @@ struct Job {
 #[derive(Clone)]
 pub(super) struct Writer {
     jobs: mpsc::Sender<Job>,
-    /// Told when a crowd waits. Of each login by itself the task hears only where it has nothing else to do: to be woken
-    /// costs a busy machine about as much as to sign a token.
+    /// Told when a crowd waits. Of each login by itself the task hears only where it has nothing else to do: to be woken by
+    /// every one costs a busy machine a change of threads each.
     crowded: Arc<Notify>,
 }
 

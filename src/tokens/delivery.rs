@@ -63,11 +63,10 @@ impl Deliveries {
             if due.is_empty() {
                 return Ok(());
             }
-            let client = match client {
+            let client: &Client = match client {
                 Some(client) => client,
                 None => client.insert(outbound::client(LIMIT).map_err(|cause| Error::Internal(cause.into()))?),
             };
-            let client = &*client;
             let full = due.len() as u64 == AT_ONCE;
             for outcome in join_all(due.into_iter().map(|delivery| self.attempt(client, delivery))).await {
                 outcome?;
