@@ -55,7 +55,10 @@ fn nothing_but_the_company_and_its_micro_app_has_to_be_set() {
     assert!(settings.admin.userids.is_empty());
     assert_eq!(
         (settings.log.format, settings.log.filter.as_str()),
-        (LogFormat::Text, "info,actix_server=warn,sea_orm_migration=warn")
+        (
+            LogFormat::Text,
+            "info,actix_server=warn,sea_orm_migration=warn,sqlx::postgres::notice=warn"
+        )
     );
 }
 
