@@ -5,6 +5,7 @@
 
 mod added;
 mod bare;
+mod company;
 mod load;
 mod logins;
 mod platform;
@@ -73,7 +74,7 @@ enum Part {
     Logins,
     /// The time that a login adds to the platform's.
     Added,
-    /// What a full sync adds to the time of a login.
+    /// Full syncs of a big company, and what one adds to the time of a login.
     Sync,
 }
 
@@ -92,6 +93,14 @@ enum Command {
         listen: SocketAddr,
         /// The answers.
         samples: PathBuf,
+    },
+    /// Makes the calls of a full sync.
+    #[command(hide = true)]
+    Calls {
+        /// Where the platform is.
+        at: SocketAddr,
+        /// An access token of the micro-app.
+        token: String,
     },
 }
 
@@ -127,8 +136,10 @@ struct Bench {
 
 fn main() -> anyhow::Result<()> {
     let options = Options::parse();
-    if let Some(Command::Bare { listen, samples }) = &options.command {
-        return bare::serve(*listen, samples);
+    match &options.command {
+        Some(Command::Bare { listen, samples }) => return bare::serve(*listen, samples),
+        Some(Command::Calls { at, token }) => return company::ask_for_everything(*at, token),
+        None => {}
     }
     let cores = Cores::split();
     cores.step_aside()?;

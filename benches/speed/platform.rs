@@ -19,7 +19,7 @@ const ASKING: usize = 16;
 
 /// The platform.
 pub(crate) struct Platform {
-    at: SocketAddr,
+    pub(crate) at: SocketAddr,
     /// What `serve` must be told of it, as the simulator itself says.
     pub(crate) settings: Vec<(String, String)>,
     /// The userids of everybody.
@@ -89,20 +89,7 @@ impl Platform {
 
     /// The time that the two calls take without us: the median and the 99th percentile.
     pub(crate) async fn bare_calls(&self, count: usize, at_once: usize, spread: Duration) -> anyhow::Result<[f64; 2]> {
-        let setting = |name: &str| {
-            let found = self.settings.iter().find(|(known, _)| known == name);
-            found
-                .map(|(_, value)| value.clone())
-                .with_context(|| format!("the simulator does not name {name}"))
-        };
-        let credentials = json!({
-            "appKey": setting("SSO_DINGTALK__APP_KEY")?, "appSecret": setting("SSO_DINGTALK__APP_SECRET")?,
-        });
-        let answer: Value = read(self.at, &load::post("/v1.0/oauth2/accessToken", &credentials)).await?;
-        let token = answer
-            .get("accessToken")
-            .and_then(Value::as_str)
-            .context("no app access token")?;
+        let token = self.app_access_token().await?;
         let codes = self.auth_codes(count).await?;
         let [by_code, by_user] = CALLS.map(|path| format!("{path}?access_token={token}"));
         let errands = codes.iter().zip(self.people.iter().cycle()).map(|(code, userid)| {
@@ -116,13 +103,29 @@ impl Platform {
             .faultless()?;
         Ok([run.within(0.5), run.within(0.99)].map(|time| time.as_secs_f64() * 1e3))
     }
+
+    /// An access token of the micro-app.
+    pub(crate) async fn app_access_token(&self) -> anyhow::Result<String> {
+        let setting = |name: &str| {
+            let found = self.settings.iter().find(|(known, _)| known == name);
+            found
+                .map(|(_, value)| value.clone())
+                .with_context(|| format!("the simulator does not name {name}"))
+        };
+        let credentials = json!({
+            "appKey": setting("SSO_DINGTALK__APP_KEY")?, "appSecret": setting("SSO_DINGTALK__APP_SECRET")?,
+        });
+        let answer: Value = read(self.at, &load::post("/v1.0/oauth2/accessToken", &credentials)).await?;
+        let token = answer.get("accessToken").and_then(Value::as_str);
+        token.map(str::to_owned).context("no app access token")
+    }
 }
 
 /// Keeps nothing of an answer.
 pub(crate) fn drop_body(_: &[u8]) {}
 
 /// Reads one answer.
-async fn read<T: DeserializeOwned>(from: SocketAddr, request: &Request) -> anyhow::Result<T> {
+pub(crate) async fn read<T: DeserializeOwned>(from: SocketAddr, request: &Request) -> anyhow::Result<T> {
     let mut connection = Connection::open(from).await?;
     Ok(serde_json::from_slice(connection.exchange(request).await?)?)
 }

@@ -47,6 +47,12 @@ impl Cores {
         self.0.as_ref().map(|(_, others)| others.as_str())
     }
 
+    /// All of them.
+    pub(crate) fn all(&self) -> Option<String> {
+        let (measured, others) = self.0.as_ref()?;
+        Some(format!("{measured},{others}"))
+    }
+
     /// Keeps this program off the core of the one that is measured; for before its first thread.
     pub(crate) fn step_aside(&self) -> anyhow::Result<()> {
         let Some(others) = self.others() else { return Ok(()) };
@@ -77,6 +83,13 @@ fn allowed() -> Vec<u32> {
 /// A loopback address that is free now.
 pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
+}
+
+/// A program that has done its work.
+pub(crate) struct Ended {
+    pub(crate) took: Duration,
+    /// In megabytes of 10^6 bytes. None where `/proc` does not tell.
+    pub(crate) peak_mb: Option<f64>,
 }
 
 /// A program that runs.
@@ -152,6 +165,23 @@ impl Process {
         }
     }
 
+    /// Waits until the program has done its work; tells how long it ran, and the most memory that it occupied.
+    pub(crate) async fn until_it_ends(&mut self) -> anyhow::Result<Ended> {
+        let began = Instant::now();
+        let mut peak_mb = None;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                if !status.success() {
+                    bail!("it ended with {status}\n{}", self.last_words());
+                }
+                let took = began.elapsed();
+                return Ok(Ended { took, peak_mb });
+            }
+            peak_mb = self.memory_mb("VmHWM:").or(peak_mb);
+            tokio::time::sleep(ASK_EVERY).await;
+        }
+    }
+
     /// What the program has written.
     pub(crate) fn written(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
@@ -166,8 +196,12 @@ impl Process {
 
     /// Memory that the program occupies, in megabytes of 10^6 bytes. None where `/proc` does not tell.
     pub(crate) fn resident_mb(&self) -> Option<f64> {
+        self.memory_mb("VmRSS:")
+    }
+
+    fn memory_mb(&self, name: &str) -> Option<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
         let kilobytes: u32 = line.trim().strip_suffix(" kB")?.parse().ok()?;
         Some(f64::from(kilobytes) * 1024.0 / 1e6)
     }

@@ -13,6 +13,8 @@ pub(crate) enum Unit {
     PercentOfBare,
     /// Hundredths of another figure of the same run.
     Percent,
+    /// So many times another figure of the same run.
+    Times,
     /// Thousandths of a second.
     Milliseconds,
     /// 10^6 bytes.
@@ -124,6 +126,7 @@ impl Report {
 fn written(value: f64, unit: Unit) -> String {
     match unit {
         Unit::PercentOfBare | Unit::Percent => format!("{} %", plain(value)),
+        Unit::Times => format!("{} times", plain(value)),
         Unit::Milliseconds => format!("{} ms", plain(value)),
         Unit::Megabytes => format!("{} MB", plain(value)),
         Unit::Count => plain(value),

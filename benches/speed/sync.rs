@@ -45,6 +45,7 @@ impl Bench {
             &self.folder.path().join("big-platform.log"),
         )
         .await?;
+        self.company(&platform).await?;
         // Last, because the platform is slow from then on.
         for call in [Duration::ZERO, PLATFORM_CALL] {
             if !call.is_zero() {
