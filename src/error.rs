@@ -20,7 +20,7 @@ pub enum Error {
     DingTalkAccessToken(#[source] anyhow::Error),
     /// DingTalk does not know the auth code.
     #[error("DingTalk does not know this code: it is expired, used or of another app; get a new one")]
-    AuthCodeRejected,
+    AuthCodeRejected(#[source] anyhow::Error),
     /// The profile of the employee could not be read.
     #[error("the employee's profile could not be read from DingTalk")]
     ProfileUnavailable(#[source] anyhow::Error),
@@ -49,20 +49,23 @@ pub enum Error {
     #[error("DingTalk does not give this service a jsapi ticket")]
     JsapiTicket(#[source] anyhow::Error),
     /// The platform is down, throttles, answers nonsense or is too slow.
-    #[error("DingTalk does not answer as it should; try again in a moment, {}",
-        if *.code_reusable { "the same code may be sent again" } else { "with a new code" })]
+    #[error("DingTalk does not answer as it should; try again in a moment{}", match .code_reusable {
+        Some(true) => ", the same code may be sent again",
+        Some(false) => ", with a new code",
+        None => "",
+    })]
     DingTalkUnavailable {
         /// When to come back.
         retry_after: Duration,
-        /// Whether the auth code is certainly unspent.
-        code_reusable: bool,
+        /// Whether the auth code is certainly unspent; none where there is no code.
+        code_reusable: Option<bool>,
         /// What the platform did, for the log.
         #[source]
         cause: anyhow::Error,
     },
     /// Outside the app's visible range, or not of this company.
     #[error("this person is outside the app's visible range, or not of this company")]
-    NotInOrganisation,
+    NotInOrganisation(#[source] anyhow::Error),
     /// The bearer token is expired, revoked or not ours.
     #[error("{0}")]
     InvalidToken(&'static str),
@@ -149,7 +152,7 @@ impl Error {
         match self {
             Self::OAuth(error, _) => error.row().1,
             Self::InvalidRequest(_) => "invalid_request",
-            Self::EmployeeDisabled | Self::NotInOrganisation | Self::NotAllowed => "access_denied",
+            Self::EmployeeDisabled | Self::NotInOrganisation(_) | Self::NotAllowed => "access_denied",
             Self::DingTalkUnavailable { .. } | Self::Unavailable(_) | Self::RateLimited { .. } => {
                 "temporarily_unavailable"
             }
@@ -164,7 +167,7 @@ impl Error {
             Self::InvalidRequest(_) => (1101, "invalid_request", 400),
             Self::MethodNotAllowed { .. } => (1101, "invalid_request", 405),
             Self::DingTalkAccessToken(_) => (1102, "dingtalk_access_token_failed", 502),
-            Self::AuthCodeRejected => (1103, "auth_code_rejected", 401),
+            Self::AuthCodeRejected(_) => (1103, "auth_code_rejected", 401),
             Self::ProfileUnavailable(_) => (1104, "profile_unavailable", 502),
             Self::EmployeeDisabled => (1105, "employee_disabled", 403),
             Self::EmployeeNotInserted(_) => (1106, "employee_not_saved", 500),
@@ -174,7 +177,7 @@ impl Error {
             Self::RateLimited { .. } => (1110, "rate_limited", 429),
             Self::JsapiTicket(_) => (1111, "jsapi_ticket_failed", 502),
             Self::DingTalkUnavailable { .. } => (1112, "dingtalk_unavailable", 503),
-            Self::NotInOrganisation => (1113, "not_in_organisation", 403),
+            Self::NotInOrganisation(_) => (1113, "not_in_organisation", 403),
             Self::InvalidToken(_) | Self::MissingToken(_) => (1114, "invalid_token", 401),
             Self::NotAllowed => (1115, "not_allowed", 403),
             Self::NotFound => (1116, "not_found", 404),

@@ -84,8 +84,8 @@ pub async fn start(
             .configure(|service| mounts.iter().for_each(|mount| mount(service)))
             .configure(pages::routes)
             .service(show_metrics)
-            .service(web::redirect("/docs", "/docs/"))
-            .service(SwaggerUi::new("/docs/{_:.*}").config(Config::from("/openapi.json")))
+            .service(web::redirect("/docs", "docs/"))
+            .service(SwaggerUi::new("/docs/{_:.*}").config(Config::from("../openapi.json")))
             .service(show_document)
             .default_service(
                 web::to(nothing_here)

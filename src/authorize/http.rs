@@ -45,7 +45,8 @@ pub fn routes(authorize: Authorize, cookies: CookieForm) -> impl Fn(&mut Service
     ("redirect_uri" = String, Query), ("scope" = Option<String>, Query), ("state" = Option<String>, Query),
     ("nonce" = Option<String>, Query), ("code_challenge" = Option<String>, Query),
     ("code_challenge_method" = Option<String>, Query, description = "`S256`"),
-    ("prompt" = Option<String>, Query, description = "`none` or `login`"), ("max_age" = Option<i64>, Query)),
+    ("prompt" = Option<String>, Query, description = "`none` or `login`"), ("max_age" = Option<i64>, Query),
+    ("id_token_hint" = Option<String>, Query, description = "only whom this ID token speaks of will do")),
     responses((status = 302, description = "to the application with `code` or `error`, or to the sign-in"),
         (status = 400, description = "1101: no such application or redirect URI"), (status = 503, description = "1117")))]
 #[get("/oauth2/authorize")]

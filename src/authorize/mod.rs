@@ -140,7 +140,7 @@ impl Authorize {
         session: Option<&session::Model>,
         binding: &str,
     ) -> Result<Next, Error> {
-        let (request, client) = match request::read(&self.0.clients, parameters).await {
+        let (request, client) = match request::read(&self.0.clients, &self.0.tokens, parameters).await {
             Ok(read) => read,
             Err(Refused { error, back: None }) => return Err(error),
             Err(Refused {
@@ -151,7 +151,7 @@ impl Authorize {
         match session.filter(|session| self.suffices(&request, session)) {
             Some(session) => self.answer(&client, &request, session).await.map(Next::Go),
             None if request.prompt == Prompt::None => {
-                let error = Error::oauth(OAuthError::LoginRequired, "nobody is signed in");
+                let error = Error::oauth(OAuthError::LoginRequired, "nobody is signed in, or somebody else");
                 self.refuse(&request.back, &error).map(Next::Go)
             }
             None => {
@@ -282,7 +282,7 @@ impl Authorize {
         let session = match (session, target) {
             (Ok(session), _) => session,
             // Whoever may not come in is told so by the application that sent them.
-            (Err(error @ (Error::NotInOrganisation | Error::EmployeeDisabled)), Target::Client(request)) => {
+            (Err(error @ (Error::NotInOrganisation(_) | Error::EmployeeDisabled)), Target::Client(request)) => {
                 return Ok(Outcome {
                     session: None,
                     location: self.refuse(&request.back, &error)?,
@@ -327,7 +327,9 @@ impl Authorize {
     /// Whether a session is good enough for a request, without asking its owner again.
     fn suffices(&self, request: &AuthorizationRequest, session: &session::Model) -> bool {
         let age_s = (self.0.clock.now() - session.created_at).num_seconds();
-        request.prompt != Prompt::Login && request.max_age_s.is_none_or(|max_age_s| age_s <= max_age_s)
+        request.prompt != Prompt::Login
+            && request.is_for(session)
+            && request.max_age_s.is_none_or(|max_age_s| age_s <= max_age_s)
     }
 
     /// The redirect with a code, or with a refusal for whoever may not use this client.
@@ -338,6 +340,10 @@ impl Authorize {
         session: &session::Model,
     ) -> Result<String, Error> {
         let house = &*self.0;
+        if !request.is_for(session) {
+            let error = Error::oauth(OAuthError::LoginRequired, "somebody else has signed in");
+            return self.refuse(&request.back, &error);
+        }
         let person = match house.login.person(&session.subject).await {
             Ok(person) => person,
             // What has a cause is told where the log tells it too.

@@ -10,6 +10,7 @@ use crate::clients::application::Application;
 use crate::clients::registered_uri::is_registered;
 use crate::error::{Error, OAuthError};
 use crate::parameters::Parameters;
+use crate::tokens::{Tokens, session};
 
 /// Longest `state` that is carried back.
 const LONGEST_STATE: usize = 2048;
@@ -34,6 +35,8 @@ pub(super) struct AuthorizationRequest {
     pub(super) nonce: Option<String>,
     pub(super) code_challenge: Option<String>,
     pub(super) prompt: Prompt,
+    /// Our id of the employee whom the client expects (`id_token_hint`, OpenID Connect Core section 3.1.2.1).
+    pub(super) expected: Option<String>,
     /// Seconds since the person last proved who they are, at the most.
     pub(super) max_age_s: Option<i64>,
 }
@@ -54,6 +57,15 @@ pub(super) enum Prompt {
 pub(super) struct Refused {
     pub(super) error: Error,
     pub(super) back: Option<ReturnAddress>,
+}
+
+impl AuthorizationRequest {
+    /// Whether the client would take whoever has this session.
+    pub(super) fn is_for(&self, session: &session::Model) -> bool {
+        self.expected
+            .as_ref()
+            .is_none_or(|expected| *expected == session.subject)
+    }
 }
 
 impl ReturnAddress {
@@ -81,13 +93,14 @@ impl ReturnAddress {
 /// [`Refused`], with the address where it is known to be the client's.
 pub(super) async fn read(
     clients: &Clients,
+    tokens: &Tokens,
     parameters: &Parameters,
 ) -> Result<(AuthorizationRequest, Arc<Application>), Refused> {
     let (back, client) = match address(clients, parameters).await {
         Ok(found) => found,
         Err(error) => return Err(Refused { error, back: None }),
     };
-    match request(&client, &back, parameters) {
+    match request(&client, &back, tokens, parameters) {
         Ok(request) => Ok((request, client)),
         Err(error) => Err(Refused {
             error,
@@ -121,7 +134,12 @@ async fn address(clients: &Clients, parameters: &Parameters) -> Result<(ReturnAd
     Ok((back, client))
 }
 
-fn request(client: &Application, back: &ReturnAddress, parameters: &Parameters) -> Result<AuthorizationRequest, Error> {
+fn request(
+    client: &Application,
+    back: &ReturnAddress,
+    tokens: &Tokens,
+    parameters: &Parameters,
+) -> Result<AuthorizationRequest, Error> {
     let wrong = |text: &str| Error::InvalidRequest(text.to_owned());
     if parameters.get("request").is_some() {
         return Err(Error::oauth(
@@ -159,12 +177,17 @@ fn request(client: &Application, back: &ReturnAddress, parameters: &Parameters) 
         .map(|text| text.parse::<u32>().map(i64::from))
         .transpose()
         .map_err(|_fault| wrong("max_age is no number of seconds"))?;
+    let expected = match parameters.get("id_token_hint") {
+        Some(hint) => tokens.id_token_hint(hint).map(|hint| hint.sub).map(Some),
+        None => Some(None),
+    };
     Ok(AuthorizationRequest {
         back: back.clone(),
         scope: client.granted(parameters.get("scope")),
         nonce,
         code_challenge: challenge(client, parameters)?,
         prompt: prompt(parameters)?,
+        expected: expected.ok_or_else(|| wrong("id_token_hint: not an ID token of ours"))?,
         max_age_s,
     })
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::json;
 use url::Url;
@@ -172,16 +172,13 @@ fn hint(registration: &Registration) -> String {
 }
 
 fn show(settings: &Settings, registered: Option<Registration>, as_json: bool) -> anyhow::Result<()> {
-    let same = |theirs: &SecretString, ours: &Option<SecretString>| {
-        ours.as_ref()
-            .is_some_and(|ours| ours.expose_secret() == theirs.expose_secret())
-    };
     let shown = registered.map(|registered| {
+        let [token, aes_key] = registered.has_keys(settings.events.token.as_ref(), settings.events.aes_key.as_ref());
         json!({
             "url": registered.url,
             "events": registered.types,
-            "tokenAsInSettings": same(&registered.token, &settings.events.token),
-            "aesKeyAsInSettings": same(&registered.aes_key, &settings.events.aes_key),
+            "tokenAsInSettings": token,
+            "aesKeyAsInSettings": aes_key,
         })
     });
     if as_json {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use chrono::TimeDelta;
 use clap::{Args, Subcommand};
 use secrecy::ExposeSecret;
@@ -14,6 +14,7 @@ use crate::clients::application::{Application, Registration};
 use crate::clients::{Clients, OVERLAP};
 use crate::clock::Clock;
 use crate::config::{Purpose, Settings};
+use crate::error::Error;
 use crate::tokens;
 
 /// Options of `client`.
@@ -178,10 +179,11 @@ impl Client {
 impl Add {
     async fn run(self, settings: &Settings, clients: &Clients) -> anyhow::Result<()> {
         if settings.apps.contains_key(&self.id) || self.id == crate::config::app::DEFAULT_APP {
-            bail!(
+            let reason = format!(
                 "{} is a micro-app's name: its tokens would be taken for the application's",
                 self.id
             );
+            return Err(Error::InvalidRequest(reason).into());
         }
         for uri in self.redirect_uri.iter().filter(|uri| uri.starts_with("http://")) {
             let local = ["http://localhost", "http://127.", "http://[::1]"];

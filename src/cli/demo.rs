@@ -182,6 +182,7 @@ fn written(settings: &Settings) -> io::Result<String> {
         ),
         ("jsapi", vec![("script_url", text(&settings.jsapi.script_url))]),
         ("tokens", vec![("issuer", settings.tokens.issuer.clone())]),
+        ("events", vec![("mode", "stream".to_owned())]),
     ];
     let mut file = "# Written by `demo` at each start, for the other commands of dingtalk-sso.\n".to_owned();
     for (section, keys) in sections {

@@ -29,6 +29,17 @@ pub struct Registration {
     pub url: String,
 }
 
+impl Registration {
+    /// Whether envelopes are signed and sealed with these; none are nobody's.
+    #[must_use]
+    pub fn has_keys(&self, token: Option<&SecretString>, aes_key: Option<&SecretString>) -> [bool; 2] {
+        let same = |theirs: &SecretString, ours: Option<&SecretString>| {
+            ours.is_some_and(|ours| ours.expose_secret() == theirs.expose_secret())
+        };
+        [same(&self.token, token), same(&self.aes_key, aes_key)]
+    }
+}
+
 /// A page of the platform's list of callbacks that nobody took. It is gone from the list when it was read.
 #[derive(Debug, Clone, Deserialize)]
 pub struct FailedCallbacks {

@@ -183,7 +183,7 @@ pub(super) fn unreadable(cause: DingTalkError) -> Error {
         DingTalkError::AppToken { .. } | DingTalkError::Permission { .. } => Error::DingTalkAccessToken(cause.into()),
         DingTalkError::Throttled { .. } | DingTalkError::Unavailable { .. } => Error::DingTalkUnavailable {
             retry_after: RETRY_AFTER,
-            code_reusable: false,
+            code_reusable: None,
             cause: cause.into(),
         },
         cause => Error::ProfileUnavailable(cause.into()),

@@ -172,12 +172,14 @@ fn log_cause(error: &Error, id: Uuid) {
         cause.push_str(&next.to_string());
         source = next.source();
     }
-    if cause.is_empty() {
-        tracing::debug!(request_id = %id, error = name, "refused");
-    } else if error.row().status == 500 {
-        tracing::error!(request_id = %id, error = name, cause, "failed");
-    } else {
-        tracing::warn!(request_id = %id, error = name, cause, "failed");
+    match error.row().status {
+        500 => tracing::error!(request_id = %id, error = name, cause, "failed"),
+        501.. => tracing::warn!(request_id = %id, error = name, cause, "failed"),
+        _ => {
+            // What the caller is told says it, where nothing else does.
+            let cause = if cause.is_empty() { error.to_string() } else { cause };
+            tracing::info!(request_id = %id, error = name, cause, "refused");
+        }
     }
 }
 

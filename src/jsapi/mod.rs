@@ -133,7 +133,7 @@ fn no_ticket(cause: DingTalkError) -> Error {
         DingTalkError::AppToken { .. } => Error::DingTalkAccessToken(cause.into()),
         DingTalkError::Unavailable { .. } | DingTalkError::Throttled { .. } => Error::DingTalkUnavailable {
             retry_after: Duration::from_secs(2),
-            code_reusable: true,
+            code_reusable: None,
             cause: cause.into(),
         },
         _ => Error::JsapiTicket(cause.into()),

@@ -113,7 +113,7 @@ impl Login {
         match outcome {
             Some(Ok(entry)) => Ok(entry),
             Some(Err(error)) => match of_the_call(&error, first) {
-                Error::AuthCodeRejected => Err(self.count_rejection(address).await),
+                Error::AuthCodeRejected(cause) => Err(self.count_rejection(address, cause).await),
                 error => Err(error),
             },
             None => Err(Error::Internal(anyhow::anyhow!("the login ended in a panic"))),
@@ -148,7 +148,7 @@ impl Login {
             .await
             .map_err(no_user)
         {
-            Err(Error::AuthCodeRejected) => return Err(self.count_rejection(address).await),
+            Err(Error::AuthCodeRejected(cause)) => return Err(self.count_rejection(address, cause).await),
             user => user?,
         };
         let profile = self.profile(DEFAULT_APP, &user.userid).await?;
@@ -166,7 +166,7 @@ impl Login {
     ) -> Result<session::Model, Error> {
         let dingtalk = &self.0.dingtalk;
         let unionid = match dingtalk.person_by_oauth_code(DEFAULT_APP, code).await.map_err(no_user) {
-            Err(Error::AuthCodeRejected) => return Err(self.count_rejection(address).await),
+            Err(Error::AuthCodeRejected(cause)) => return Err(self.count_rejection(address, cause).await),
             // However it failed, the browser has to begin again, and gets another code.
             unionid => unionid.map_err(after_the_code)?,
         };
@@ -265,16 +265,16 @@ impl Login {
     }
 
     /// Counts a rejected code; beyond the limit the address is told to wait. A good code is never refused for it.
-    async fn count_rejection(&self, address: IpAddr) -> Error {
+    async fn count_rejection(&self, address: IpAddr, rejection: anyhow::Error) -> Error {
         let key = format!("rejected:{}", neighbourhood(address));
         match self.0.cache.count(&key, REJECTION_WINDOW).await {
             Ok(count) if count > u64::from(self.0.rejected_codes_per_minute) => Error::RateLimited {
                 retry_after: REJECTION_WINDOW,
             },
-            Ok(_) => Error::AuthCodeRejected,
+            Ok(_) => Error::AuthCodeRejected(rejection),
             Err(cause) => {
                 tracing::warn!(%cause, "rejected codes cannot be counted");
-                Error::AuthCodeRejected
+                Error::AuthCodeRejected(rejection)
             }
         }
     }

@@ -11,8 +11,8 @@ use crate::error::Error;
 /// What the caller learns when a code brings no user.
 pub(super) fn no_user(cause: DingTalkError) -> Error {
     match cause {
-        DingTalkError::CodeRejected { .. } => Error::AuthCodeRejected,
-        DingTalkError::OutsideRange { .. } | DingTalkError::NotFound { .. } => Error::NotInOrganisation,
+        DingTalkError::CodeRejected { .. } => Error::AuthCodeRejected(cause.into()),
+        DingTalkError::OutsideRange { .. } | DingTalkError::NotFound { .. } => Error::NotInOrganisation(cause.into()),
         DingTalkError::AppToken { .. } | DingTalkError::Permission { .. } => Error::DingTalkAccessToken(cause.into()),
         cause => {
             let code_reusable = matches!(
@@ -25,7 +25,7 @@ pub(super) fn no_user(cause: DingTalkError) -> Error {
             );
             Error::DingTalkUnavailable {
                 retry_after: Duration::from_secs(2),
-                code_reusable,
+                code_reusable: Some(code_reusable),
                 cause: cause.into(),
             }
         }
@@ -35,11 +35,11 @@ pub(super) fn no_user(cause: DingTalkError) -> Error {
 /// What the caller learns when a user's profile does not come.
 pub(super) fn no_profile(cause: DingTalkError) -> Error {
     match cause {
-        DingTalkError::OutsideRange { .. } | DingTalkError::NotFound { .. } => Error::NotInOrganisation,
+        DingTalkError::OutsideRange { .. } | DingTalkError::NotFound { .. } => Error::NotInOrganisation(cause.into()),
         DingTalkError::AppToken { .. } => Error::DingTalkAccessToken(cause.into()),
         DingTalkError::Throttled { .. } | DingTalkError::Unavailable { .. } => Error::DingTalkUnavailable {
             retry_after: Duration::from_secs(2),
-            code_reusable: false,
+            code_reusable: Some(false),
             cause: cause.into(),
         },
         cause => Error::ProfileUnavailable(cause.into()),
@@ -51,7 +51,7 @@ pub(super) fn after_the_code(error: Error) -> Error {
     match error {
         Error::DingTalkUnavailable { retry_after, cause, .. } => Error::DingTalkUnavailable {
             retry_after,
-            code_reusable: false,
+            code_reusable: Some(false),
             cause,
         },
         error => error,
@@ -86,7 +86,7 @@ pub(super) fn of_the_call(error: &Arc<Error>, first: bool) -> Error {
     match &**error {
         Error::InvalidRequest(text) => Error::InvalidRequest(text.clone()),
         Error::DingTalkAccessToken(_) => Error::DingTalkAccessToken(cause()),
-        Error::AuthCodeRejected => Error::AuthCodeRejected,
+        Error::AuthCodeRejected(_) => Error::AuthCodeRejected(cause()),
         Error::ProfileUnavailable(_) => Error::ProfileUnavailable(cause()),
         Error::EmployeeDisabled => Error::EmployeeDisabled,
         Error::EmployeeNotInserted(_) => Error::EmployeeNotInserted(cause()),
@@ -102,7 +102,7 @@ pub(super) fn of_the_call(error: &Arc<Error>, first: bool) -> Error {
             code_reusable: *code_reusable,
             cause: cause(),
         },
-        Error::NotInOrganisation => Error::NotInOrganisation,
+        Error::NotInOrganisation(_) => Error::NotInOrganisation(cause()),
         Error::Unavailable(_) => Error::Unavailable(cause()),
         _ => Error::Internal(cause()),
     }

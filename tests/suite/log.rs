@@ -87,6 +87,8 @@ async fn the_log_has_the_cause_once_and_no_secret_or_person_ever(#[case] filter:
 
     let log = log_with(&sso, &asked.text("request_id")).await;
     for (failed, number, cause) in [
+        (&replayed, 1103, "40078"),
+        (&foreign, 1109, "origin"),
         (&no_profile, 1102, "60020"),
         (&broken, 1112, "DingTalk does not answer"),
         (&not_stored, 1106, "refused"),

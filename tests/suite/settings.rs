@@ -80,8 +80,9 @@ async fn a_micro_app_and_an_application_never_have_one_name() {
         told.contains("apps.reports") && told.contains("client show reports"),
         "{told}"
     );
-    let told = sso.refused(&["client", "add", "default"]).await;
-    assert!(told.contains("micro-app's name"), "{told}");
+    let refused = sso.output(&["client", "add", "default"]).await;
+    assert_eq!(refused.exit, Some(2), "wrong usage: {}", refused.stderr);
+    assert!(refused.stderr.contains("micro-app's name"), "{}", refused.stderr);
 }
 
 #[tokio::test]

@@ -5,6 +5,8 @@ use futures_util::future::join_all;
 use super::finding::{Finding, LIMIT, told};
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::config::app::DEFAULT_APP;
+use crate::config::events::{Events, EventsMode};
 use crate::dingtalk::DingTalk;
 use crate::dingtalk::contacts::VisibleRange;
 use crate::dingtalk::error::{CodeSpent, DingTalkError, NoAppToken};
@@ -18,6 +20,7 @@ const RANGE: &str = "visible range";
 const DEPARTMENTS: &str = "departments";
 const MEMBER_LISTS: &str = "member lists";
 const MEMBERS: &str = "members";
+const CALLBACK: &str = "callback";
 
 /// What to do where the range is too small.
 const WIDEN: &str =
@@ -50,7 +53,34 @@ pub(super) async fn examine(settings: &Settings) -> Vec<Finding> {
         findings.push(Finding::skipped(SECRET, "the settings of a micro-app"));
     }
     findings.extend(apps.into_iter().flatten());
+    if settings.events.mode == EventsMode::Http && settings.apps.contains_key(DEFAULT_APP) {
+        findings.push(callback(&dingtalk, &settings.events).await);
+    }
     findings
+}
+
+/// Which keys the older API has registered. Those of a subscription in the developer console nobody can ask for.
+async fn callback(dingtalk: &DingTalk, events: &Events) -> Finding {
+    match asked(dingtalk.callback(DEFAULT_APP)).await {
+        Ok(Some(registered)) => match registered.has_keys(events.token.as_ref(), events.aes_key.as_ref()) {
+            [true, true] => Finding::ok(CALLBACK, format!("{} with this token and aes_key", registered.url)),
+            _ => Finding::failed(
+                CALLBACK,
+                format!("{} is registered with another token or aes_key", registered.url),
+                "register those of the settings: `callback update`",
+            ),
+        },
+        Ok(None) => Finding::warning(
+            CALLBACK,
+            "nothing is registered by the older API",
+            "run `callback register`, unless events are subscribed to in the developer console (开发配置 › 事件订阅)",
+        ),
+        Err(error) => Finding::warning(
+            CALLBACK,
+            error.to_string(),
+            "see whether the subscription in the developer console has this token and aes_key (开发配置 › 事件订阅)",
+        ),
+    }
 }
 
 async fn clock(dingtalk: &DingTalk) -> Finding {

@@ -61,10 +61,21 @@ pub enum SyncError {
     Overtaken,
     /// The platform or the database did not do its part.
     #[error("{}", words(.0))]
-    Failed(#[from] Error),
+    Failed(Error),
+}
+
+/// Not as its source: the words tell of it and of its own.
+impl From<Error> for SyncError {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
 }
 
 fn words(error: &Error) -> String {
+    // Its cause begins with the same words.
+    if let Error::DingTalkUnavailable { cause, .. } = error {
+        return format!("{cause}; try again in a moment");
+    }
     match std::error::Error::source(error) {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),

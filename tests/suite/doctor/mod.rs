@@ -220,6 +220,28 @@ async fn the_owner_key_of_events_has_to_be_one_of_ours() {
 }
 
 #[tokio::test]
+async fn a_registered_callback_has_to_have_the_keys_of_the_settings() {
+    const REGISTERED: &str = "/call_back/get_call_back";
+    let registered = r#"{"errcode":0,"errmsg":"ok","call_back_tag":["user_leave_org"],"token":"callback-token",
+        "aes_key":"abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG","url":"https://sso.example/dingtalk/events"}"#;
+    let nothing = r#"{"errcode":71007,"errmsg":"不存在该回调"}"#;
+    for (answer, token, expected) in [
+        (registered, "callback-token", "ok"),
+        (registered, "another-token", "failed"),
+        (nothing, "callback-token", "warning"),
+    ] {
+        let mut ward = Ward::with(&[(REGISTERED, 200, answer)]);
+        ward.set("EVENTS__MODE", "http");
+        ward.set("EVENTS__TOKEN", token);
+        ward.set("EVENTS__AES_KEY", "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG");
+        let said = &ward.examined().await.said["callback"];
+        assert!(said.starts_with(expected), "{said}");
+        assert!(!said.contains("callback-token"), "{said}");
+        ward.end().await;
+    }
+}
+
+#[tokio::test]
 async fn the_stores_of_a_running_service_are_in_order_and_its_master_key_is_known() {
     let sso = Harness::start().await;
     let mut env: BTreeMap<String, String> = sso.env().iter().cloned().collect();

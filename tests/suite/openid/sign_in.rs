@@ -188,6 +188,32 @@ async fn prompt_and_max_age_decide_who_is_asked_again() {
 }
 
 #[tokio::test]
+async fn an_application_that_expects_somebody_gets_nobody_else() {
+    let sso = Harness::start().await;
+    let app = Application::added(&sso, "app", &[]).await;
+    let mut browser = Browser::outside();
+    let own = app.tokens(&sso, &mut browser, "manager01").await.text("id_token");
+    let others = app
+        .tokens(&sso, &mut Browser::outside(), "user00001")
+        .await
+        .text("id_token");
+    let asked = |prompt: &'static str, hint: &str| app.authorize(&[("prompt", prompt), ("id_token_hint", hint)]);
+    let known = browser.get(&sso, &asked("none", &own)).await;
+    assert!(parameter(known.sent_to(), "code").is_some());
+    let silent = browser.get(&sso, &asked("none", &others)).await;
+    assert_eq!(error(silent.sent_to()), "login_required");
+    let garbage = browser.get(&sso, &asked("none", "x")).await;
+    assert_eq!(error(garbage.sent_to()), "invalid_request");
+    // Asked to sign in, the same person comes back, and then the right one.
+    let again = app.authorize(&[("id_token_hint", &*others)]);
+    let back = browser.clone().sign_in(&sso, &again, "manager01").await;
+    assert_eq!(error(&back), "login_required");
+    let back = browser.sign_in(&sso, &again, "user00001").await;
+    let tokens = app.redeem(&sso, &parameter(&back, "code").expect("a code")).await;
+    assert_eq!(jwt::parts(&tokens.text("access_token")).1["userid"], "user00001");
+}
+
+#[tokio::test]
 async fn a_hint_of_somebody_else_changes_nothing() {
     let sso = Harness::start().await;
     let app = Application::added(&sso, "app", &[]).await;

@@ -194,6 +194,8 @@ async fn a_sync_that_is_not_told_where_a_list_goes_on_fails_and_disables_nobody(
     sso.fault("/topapi/v2/user/list", "no_next_cursor").await;
     let refused = sso.refused(&["sync"]).await;
     assert!(refused.contains("failed"), "{refused}");
+    assert_eq!(refused.matches("DingTalk does not answer").count(), 1, "{refused}");
+    assert!(!refused.contains("code"), "a sync has none: {refused}");
     assert_eq!(stored(&elsewhere).await, before);
     sso.clear_faults().await;
     sso.command(&["sync"]).await;
