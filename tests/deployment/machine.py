@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import shutil
 import socket
 import ssl
@@ -37,7 +38,8 @@ class Machine:
 
     def __init__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="dingtalk-sso-deployment."))
-        self.project = f"dingtalk-sso-test-{os.getpid()}"
+        # Named by whoever clears up if this is ended in the middle.
+        self.project = os.environ.get("DEPLOYMENT_PROJECT", f"dingtalk-sso-test-{os.getpid()}")
         self.built = os.environ.get("DINGTALK_SSO_IMAGE")
         self.image = self.built or f"dingtalk-sso-test:{os.getpid()}"
         self.port, self.tls_port = free_port(), free_port()
@@ -80,7 +82,9 @@ class Machine:
 
     def run(self, command, **how):
         """The output of a command in the tree; an error with all of it where the command fails."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("SSO_")}
+        # What the shell says would go before the tree's own .env.
+        own = ("SSO_", "COMPOSE_", "PUBLISH_", "IMAGE", "TLS_DIR", "FRONT_NETWORK")
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(own)}
         done = subprocess.run(command, cwd=self.tree, env=environment, capture_output=True, text=True, **how)
         if done.returncode != 0:
             raise AssertionError(f"{command} ended with {done.returncode}\n{done.stdout}\n{done.stderr[-6000:]}")
@@ -111,7 +115,8 @@ class Machine:
             connection = http.client.HTTPSConnection("localhost", self.tls_port, timeout=30, context=context)
         else:
             connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=30)
-        headers = {"Content-Type": "application/json"}
+        # By address and program nginx tells clients apart: of one machine these are many.
+        headers = {"Content-Type": "application/json", "User-Agent": f"test/{random.random()}"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
         try:
