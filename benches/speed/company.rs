@@ -94,35 +94,30 @@ impl Bench {
         for _ in 0..self.amounts.rounds {
             rounds.push(self.company_round(platform).await?);
         }
-        let of = |value: fn(&Round) -> f64| median(rounds.iter().map(value));
-        let seconds = of(|round| round.calls);
-        for (what, took, peak_mb) in [
-            (
-                "first",
-                of(|round| round.first.took.as_secs_f64()),
-                of(|round| round.first.peak_mb.unwrap_or_default()),
-            ),
-            (
-                "second",
-                of(|round| round.second.took.as_secs_f64()),
-                of(|round| round.second.peak_mb.unwrap_or_default()),
-            ),
-        ] {
-            let people = self.amounts.people;
-            self.report.add(
-                format!("{what} sync of {people}, to its calls alone"),
-                (took / seconds, Unit::Times),
-                Some(Target::AtMost(2.0)),
-                vec![("s of sync", took), ("of calls", seconds)],
-            );
+        self.tell_of("first", &rounds, |round| &round.first);
+        self.tell_of("second", &rounds, |round| &round.second);
+        Ok(())
+    }
+
+    fn tell_of(&mut self, what: &str, rounds: &[Round], sync: fn(&Round) -> &Ended) {
+        let people = self.amounts.people;
+        let calls = median(rounds.iter().map(|round| round.calls));
+        let took = median(rounds.iter().map(|round| sync(round).took.as_secs_f64()));
+        self.report.add(
+            format!("{what} sync of {people}, to its calls alone"),
+            (took / calls, Unit::Times),
+            Some(Target::AtMost(2.0)),
+            vec![("s of sync", took), ("of calls", calls)],
+        );
+        let peaks: Vec<f64> = rounds.iter().filter_map(|round| sync(round).peak_mb).collect();
+        if !peaks.is_empty() {
             self.report.add(
                 format!("{what} sync of {people}, memory at the most"),
-                (peak_mb, Unit::Megabytes),
+                (median(peaks.into_iter()), Unit::Megabytes),
                 Some(Target::AtMost(60.0)),
                 Vec::new(),
             );
         }
-        Ok(())
     }
 
     async fn company_round(&self, platform: &Platform) -> anyhow::Result<Round> {

@@ -3,6 +3,7 @@
 use url::Url;
 use uuid::Uuid;
 
+use super::request;
 use crate::clients::Clients;
 use crate::clients::registered_uri::is_registered;
 use crate::error::Error;
@@ -40,14 +41,7 @@ impl Farewells {
         browser: Option<&session::Model>,
     ) -> Result<Farewell, Error> {
         let wrong = |text: &str| Error::InvalidRequest(text.to_owned());
-        let hint = match parameters.get("id_token_hint") {
-            Some(text) => Some(
-                self.tokens
-                    .id_token_hint(text)
-                    .ok_or_else(|| wrong("id_token_hint: not an ID token of ours"))?,
-            ),
-            None => None,
-        };
+        let hint = request::hint(&self.tokens, parameters)?;
         let client_id = parameters
             .get("client_id")
             .or(hint.as_ref().map(|hint| hint.aud.as_str()));

@@ -10,6 +10,7 @@ use crate::clients::application::Application;
 use crate::clients::registered_uri::is_registered;
 use crate::error::{Error, OAuthError};
 use crate::parameters::Parameters;
+use crate::tokens::claims::IdTokenHint;
 use crate::tokens::{Tokens, session};
 
 /// Longest `state` that is carried back.
@@ -177,19 +178,26 @@ fn request(
         .map(|text| text.parse::<u32>().map(i64::from))
         .transpose()
         .map_err(|_fault| wrong("max_age is no number of seconds"))?;
-    let expected = match parameters.get("id_token_hint") {
-        Some(hint) => tokens.id_token_hint(hint).map(|hint| hint.sub).map(Some),
-        None => Some(None),
-    };
     Ok(AuthorizationRequest {
         back: back.clone(),
         scope: client.granted(parameters.get("scope")),
         nonce,
         code_challenge: challenge(client, parameters)?,
         prompt: prompt(parameters)?,
-        expected: expected.ok_or_else(|| wrong("id_token_hint: not an ID token of ours"))?,
+        expected: hint(tokens, parameters)?.map(|hint| hint.sub),
         max_age_s,
     })
+}
+
+/// Whom the application speaks of by an ID token of theirs (`id_token_hint`), in this request or at a logout.
+///
+/// # Errors
+/// [`Error::InvalidRequest`] for one that is not ours.
+pub(super) fn hint(tokens: &Tokens, parameters: &Parameters) -> Result<Option<IdTokenHint>, Error> {
+    let not_ours = || Error::InvalidRequest("id_token_hint: not an ID token of ours".to_owned());
+    let text = parameters.get("id_token_hint");
+    text.map(|text| tokens.id_token_hint(text).ok_or_else(not_ours))
+        .transpose()
 }
 
 /// The challenge of the code: S256 or none (RFC 7636 section 4.3), and none for confidential clients alone.

@@ -105,8 +105,8 @@ class Deployment(unittest.TestCase):
                 self.machine.compose(*shell, forbidden)
         status = self.machine.compose(*shell, "grep -E '^(CapEff|CapBnd|NoNewPrivs)' /proc/1/status").split()
         self.assertEqual(status, ["CapEff:", "0" * 16, "CapBnd:", "0" * 16, "NoNewPrivs:", "1"])
-        with self.assertRaises(AssertionError):
-            self.machine.compose(*shell, "command -v cargo || command -v cc || ls /build")
+        tools = "for tool in cargo rustc cc; do command -v $tool; done; for path in /build/*; do [ ! -e $path ] || echo $path; done"
+        self.assertEqual(self.machine.compose(*shell, f"{tools}; true"), "")
 
     def test_no_secret_is_in_the_image_the_environment_or_the_log(self):
         secrets = {"AppSecret": SECRET}
@@ -119,8 +119,10 @@ class Deployment(unittest.TestCase):
         }
         for (what, secret), (where, text) in itertools.product(secrets.items(), seen.items()):
             self.assertNotIn(secret, text, f"{what} in {where}")
-        search = f"! grep -rlF -e {secrets['master_key']} -e {secrets['postgres_password']} /usr/local /var /etc /opt /home /root"
-        self.machine.run(["docker", "run", "--rm", "--user=0", "--entrypoint=bash", self.machine.image, "-c", search])
+        # What it finds counts, not how it ends: that is 2 where anything could not be read, found or not.
+        search = f"grep -rlF -e {secrets['master_key']} -e {secrets['postgres_password']} /usr/local /var /etc /opt /home /root; true"
+        run = ["docker", "run", "--rm", "--user=0", "--entrypoint=bash", self.machine.image, "-c"]
+        self.assertEqual(self.machine.run([*run, search]), "", "files of the image")
 
     def test_the_commands_of_an_administrator_run_in_a_container_of_their_own(self):
         run = ["run", "--rm", "-T"]
