@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::Purpose;
 use crate::config::tokens::Algorithm;
 use crate::error::Error;
-use crate::tokens::keys::{self, KeyState};
+use crate::tokens::keys::{self, KeyState, Rotation};
 use crate::tokens::seal::Sealer;
 
 /// Options of `key`.
@@ -71,16 +71,19 @@ impl Key {
                 let life = chrono::TimeDelta::from_std(settings.tokens.access_ttl)?;
                 for algorithm in wanted {
                     match keys::rotate(&database, &sealer, algorithm, life, now).await? {
-                        Some(key) => say(format!(
+                        Rotation::Published(key) => say(format!(
                             "{}: {} is published from now on and signs from {}",
                             algorithm.name(),
                             key.kid,
                             key.signs_from.format("%Y-%m-%d %H:%M:%S UTC")
                         )),
-                        None => say(format!(
-                            "{}: another instance published the next key just now",
-                            algorithm.name()
-                        )),
+                        Rotation::Pending(signs_from) => {
+                            return Err(anyhow::anyhow!(
+                                "the next key of {} is published already and signs from {signs_from}",
+                                algorithm.name()
+                            )
+                            .into());
+                        }
                     }
                 }
             }

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{DbErr, SqlErr};
+use sea_orm::{DatabaseTransaction, DbErr, SqlErr};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -14,6 +14,7 @@ use super::seal::Sealer;
 use super::signing_key;
 use crate::config::tokens::Algorithm;
 use crate::database::{self, Database};
+use crate::error::Error;
 
 /// How long a key is published before it signs: readers keep the key set for five minutes, as it tells them, and
 /// other instances read the table twice a minute.
@@ -54,7 +55,8 @@ impl Keys {
     ) -> anyhow::Result<()> {
         for algorithm in algorithms {
             if self.signing(*algorithm, now).is_none() {
-                add(database, sealer, *algorithm, 1, now, now).await?;
+                let first = generate(*algorithm, 1, sealer, now, now).await?;
+                store(database, &first, None).await?;
                 self.reload(database, sealer).await?;
                 self.signing(*algorithm, now)
                     .with_context(|| format!("there is no key that signs {}", algorithm.name()))?;
@@ -170,48 +172,48 @@ pub async fn algorithms_in_use(database: &Database) -> Result<Vec<Algorithm>, Db
         .collect())
 }
 
+/// What came of asking for the next key of an algorithm.
+#[derive(Debug)]
+pub enum Rotation {
+    /// It was made, and is published.
+    Published(signing_key::Model),
+    /// There is one already, published by somebody else just now or at most ten minutes ago, which signs from then on.
+    Pending(DateTime<Utc>),
+}
+
 /// Makes the key that follows the newest one of an algorithm: it is published now and signs in ten minutes; those
-/// before it stay published until all their tokens, which live for `token_life`, have ended. Answers the new key's
-/// row, or none where another instance was faster.
+/// before it stay published until all their tokens, which live for `token_life`, have ended. However many ask for it at
+/// once, one is made.
 ///
 /// # Errors
-/// When there is no key to follow, the next one is published already, or the database does not answer.
+/// When there is no key to follow, or the database does not answer.
 pub async fn rotate(
     database: &Database,
     sealer: &Arc<Sealer>,
     algorithm: Algorithm,
     token_life: TimeDelta,
     now: DateTime<Utc>,
-) -> anyhow::Result<Option<signing_key::Model>> {
-    let rows = signing_key::all(database.reader()).await?;
-    let newest = rows
-        .iter()
-        .filter(|row| row.algorithm == algorithm.name())
-        .max_by_key(|row| row.generation)
-        .with_context(|| format!("there is no key of {} to follow", algorithm.name()))?;
+) -> anyhow::Result<Rotation> {
+    let newest = newest(database, algorithm).await?;
     if newest.signs_from > now {
-        anyhow::bail!(
-            "the next key of {} is published already and signs from {}",
-            algorithm.name(),
-            newest.signs_from
-        );
+        return Ok(Rotation::Pending(newest.signs_from));
     }
     let signs_from = now + PUBLISHED_AHEAD;
     let generation = newest.generation.saturating_add(1);
     let next = generate(algorithm, generation, sealer, now, signs_from).await?;
-    let transaction = database.begin().await?;
-    if let Err(cause) = signing_key::insert(&transaction, next.clone()).await {
-        transaction.rollback().await?;
-        return if came_second(&cause) {
-            Ok(None)
-        } else {
-            Err(cause.into())
-        };
+    if store(database, &next, Some(signs_from + token_life + MARGIN)).await? {
+        return Ok(Rotation::Published(next));
     }
-    let until = signs_from + token_life + MARGIN;
-    signing_key::publish_older_until(&transaction, algorithm.name(), next.generation, until).await?;
-    transaction.commit().await?;
-    Ok(Some(next))
+    let first = self::newest(database, algorithm).await?;
+    Ok(Rotation::Pending(first.signs_from))
+}
+
+async fn newest(database: &Database, algorithm: Algorithm) -> anyhow::Result<signing_key::Model> {
+    let rows = database::within_limit(signing_key::all(database.reader())).await?;
+    rows.into_iter()
+        .filter(|row| row.algorithm == algorithm.name())
+        .max_by_key(|row| row.generation)
+        .with_context(|| format!("there is no key of {} to follow", algorithm.name()))
 }
 
 /// Makes a key. One of RSA takes a while to find, which must not hold up a worker.
@@ -226,30 +228,37 @@ async fn generate(
     tokio::task::spawn_blocking(move || key_pair::generate(algorithm, generation, &sealer, now, signs_from)).await?
 }
 
-/// Adds a key, unless another instance has added the same generation.
-async fn add(
+/// Stores a key and says until when the older ones of its algorithm stay published; answers whether it was the first of
+/// its generation. Where another instance was faster, nothing is stored: the index over both lets one in.
+async fn store(
     database: &Database,
-    sealer: &Arc<Sealer>,
-    algorithm: Algorithm,
-    generation: i32,
-    now: DateTime<Utc>,
-    signs_from: DateTime<Utc>,
-) -> anyhow::Result<()> {
-    let key = generate(algorithm, generation, sealer, now, signs_from).await?;
-    let transaction = database.begin().await?;
-    match signing_key::insert(&transaction, key).await {
-        Ok(()) => transaction.commit().await?,
-        Err(cause) => {
-            transaction.rollback().await?;
-            if !came_second(&cause) {
-                return Err(cause.into());
+    key: &signing_key::Model,
+    older_until: Option<DateTime<Utc>>,
+) -> Result<bool, Error> {
+    database::within_tries(|| async {
+        let transaction = database.begin().await?;
+        match store_in(&transaction, key, older_until).await {
+            Ok(()) => transaction.commit().await.map(|()| true),
+            Err(cause) => {
+                transaction.rollback().await?;
+                match cause.sql_err() {
+                    Some(SqlErr::UniqueConstraintViolation(_)) => Ok(false),
+                    _ => Err(cause),
+                }
             }
         }
-    }
-    Ok(())
+    })
+    .await
 }
 
-/// Whether another instance has made the key of this generation: the index over both lets one in.
-fn came_second(cause: &DbErr) -> bool {
-    matches!(cause.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+async fn store_in(
+    transaction: &DatabaseTransaction,
+    key: &signing_key::Model,
+    older_until: Option<DateTime<Utc>>,
+) -> Result<(), DbErr> {
+    signing_key::insert(transaction, key.clone()).await?;
+    if let Some(until) = older_until {
+        signing_key::publish_older_until(transaction, &key.algorithm, key.generation, until).await?;
+    }
+    Ok(())
 }

@@ -34,11 +34,12 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Every key, oldest first.
+/// Every key, oldest first; in the same order wherever it is asked.
 pub(super) async fn all(db: &impl ConnectionTrait) -> Result<Vec<Model>, DbErr> {
     Entity::find()
         .order_by_asc(Column::SignsFrom)
         .order_by_asc(Column::Generation)
+        .order_by_asc(Column::Kid)
         .all(db)
         .await
 }

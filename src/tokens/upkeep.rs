@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::keys::{self, Keys};
+use super::keys::{self, Keys, Rotation};
 use super::seal::Sealer;
 use super::verifier::Verifier;
 use super::{authorization_code, session, signing_key};
@@ -163,10 +163,8 @@ impl Upkeep {
         let now = self.clock.now();
         let token_life = TimeDelta::from_std(self.settings.access_ttl)?;
         for algorithm in self.keys.due(now, life) {
-            if keys::rotate(&self.database, &self.sealer, algorithm, token_life, now)
-                .await?
-                .is_some()
-            {
+            let rotation = keys::rotate(&self.database, &self.sealer, algorithm, token_life, now).await?;
+            if let Rotation::Published(_) = rotation {
                 tracing::info!(algorithm = algorithm.name(), "the next signing key is published");
             }
             self.keys.reload(&self.database, &self.sealer).await?;

@@ -101,3 +101,19 @@ async fn a_second_rotation_waits_for_the_first() {
     assert_eq!(again.exit, Some(1));
     assert!(again.stderr.contains("published already"), "{}", again.stderr);
 }
+
+#[tokio::test]
+async fn of_those_who_rotate_at_once_one_publishes_the_next_key_and_the_others_are_told_of_it() {
+    let sso = Harness::start().await;
+    let rotate = || sso.output(&["key", "rotate", "--algorithm", "ES256"]);
+    let (one, two, three) = tokio::join!(rotate(), rotate(), rotate());
+    let outputs = [one, two, three];
+    assert_eq!(
+        outputs.iter().filter(|output| output.exit == Some(0)).count(),
+        1,
+        "{outputs:?}"
+    );
+    for output in outputs.iter().filter(|output| output.exit != Some(0)) {
+        assert!(output.stderr.contains("published already and signs from"), "{output:?}");
+    }
+}
