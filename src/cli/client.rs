@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use super::output::{complain, list, say};
+use super::output::{complain, facts, list, say};
 use super::{Failure, database, settings};
 use crate::clients::application::{Application, Registration};
 use crate::clients::{Clients, OVERLAP};
@@ -127,15 +127,7 @@ impl Client {
             }
             Act::Show { id, json } => {
                 let client = known(&clients, &id)?;
-                let shown = serde_json::to_value(&*client)?;
-                if json {
-                    say(serde_json::to_string_pretty(&shown)?);
-                } else {
-                    for (name, value) in shown.as_object().into_iter().flatten() {
-                        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                        say(format!("{name:24} {text}"));
-                    }
-                }
+                facts(json, &serde_json::to_value(&*client)?)?;
             }
             Act::RotateSecret {
                 id,

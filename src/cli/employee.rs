@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::output::say;
+use super::output::{facts, say};
 use super::{Failure, database, settings};
 use crate::clock::Clock;
 use crate::config::{Purpose, Settings};
@@ -72,16 +72,7 @@ impl Employee {
                     "position": employee.position, "disabled": employee.disabled, "leftAt": employee.left_at,
                     "departments": departments, "roles": employee.roles, "power": employee.power,
                 });
-                if json {
-                    say(serde_json::to_string_pretty(&shown)?);
-                } else {
-                    for (name, value) in shown.as_object().into_iter().flatten() {
-                        say(format!(
-                            "{name:12} {}",
-                            value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-                        ));
-                    }
-                }
+                facts(json, &shown)?;
             }
             Act::Disable { userid } => {
                 let ended = directory

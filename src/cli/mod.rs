@@ -25,6 +25,9 @@ use crate::error::Error;
 use crate::openapi;
 use output::{complain, say};
 
+/// How many files, and so connections, are asked of the system: as many as it lets a program have, up to this.
+const OPEN_FILES: u64 = 65_536;
+
 /// Single sign-on for a company's DingTalk micro-apps.
 #[derive(Debug, Parser)]
 #[command(version)]
@@ -85,6 +88,9 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 /// Runs what the command line asks for.
 pub async fn run() -> ExitCode {
     let cli = Cli::parse();
+    // Shells and container engines give 1,024 at first, for the sake of programs that know no better. With no more to be
+    // had everything works, for fewer at once.
+    let _ = rlimit::increase_nofile_limit(OPEN_FILES);
     let config = cli.config.as_deref();
     let outcome = match cli.command {
         Command::Demo(demo) => demo.run(config).await,

@@ -1,5 +1,6 @@
 //! `role`: what roles allow, and who holds them.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::anyhow;
@@ -10,6 +11,10 @@ use super::employee::{directory, or_unknown};
 use super::output::{list, say};
 use super::{Failure, settings};
 use crate::config::Purpose;
+use crate::directory::role::{self, ADMIN};
+
+/// The most holders of a role in a table.
+const SHOWN: usize = 8;
 
 /// Options of `role`.
 #[derive(Debug, Args)]
@@ -20,7 +25,7 @@ pub(super) struct Role {
 
 #[derive(Debug, Subcommand)]
 enum Act {
-    /// Every role with what it allows.
+    /// Every role with what it allows and who holds it.
     List {
         /// For machines.
         #[arg(long)]
@@ -53,6 +58,7 @@ enum Act {
 struct Row {
     name: String,
     power: Vec<String>,
+    holders: BTreeSet<String>,
 }
 
 impl Role {
@@ -60,18 +66,20 @@ impl Role {
         let directory = directory(&settings(config, Purpose::Maintain)?).await?;
         match self.act {
             Act::List { json } => {
-                let rows: Vec<Row> = directory
-                    .roles
-                    .all()
-                    .await?
-                    .into_iter()
-                    .map(|role| Row {
-                        name: role.name,
-                        power: role.power,
-                    })
-                    .collect();
-                list(json, &rows, &["ROLE", "POWER"], |row| {
-                    vec![row.name.clone(), row.power.join(" ")]
+                let mut holders = directory.roles.holders().await?;
+                let mut roles = directory.roles.all().await?;
+                // It is in no table; without a holder it is no news.
+                if holders.contains_key(ADMIN) {
+                    roles.insert(0, role::Role::admin());
+                }
+                let mut row = |role: role::Role| Row {
+                    holders: holders.remove(&role.name).unwrap_or_default(),
+                    name: role.name,
+                    power: role.power,
+                };
+                let rows: Vec<Row> = roles.into_iter().map(&mut row).collect();
+                list(json, &rows, &["ROLE", "POWER", "HOLDERS"], |row| {
+                    vec![row.name.clone(), row.power.join(" "), some_of(&row.holders)]
                 })?;
             }
             Act::Set { name, power } => {
@@ -98,5 +106,14 @@ impl Role {
             }
         }
         Ok(())
+    }
+}
+
+/// The first few, and how many more there are.
+fn some_of(holders: &BTreeSet<String>) -> String {
+    let shown: Vec<&str> = holders.iter().take(SHOWN).map(String::as_str).collect();
+    match holders.len().saturating_sub(SHOWN) {
+        0 => shown.join(" "),
+        more => format!("{} … and {more} more; --json shows all", shown.join(" ")),
     }
 }

@@ -1,5 +1,7 @@
 //! Employees and their table.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
@@ -9,6 +11,9 @@ use sea_orm::{QueryOrder as _, QuerySelect as _};
 use super::membership::Membership;
 use super::profile::Profile;
 use crate::database;
+
+/// The most ids in one statement: SQLite takes few more values, and [`database::padded`] makes a power of two of them.
+const IDS_AT_ONCE: usize = 16_384;
 
 /// An employee as this service knows them.
 #[derive(Debug, Clone)]
@@ -257,6 +262,28 @@ pub(super) async fn find(db: &impl ConnectionTrait, corp_id: &str, userid: &str)
         .filter(Column::Userid.eq(userid))
         .one(db)
         .await
+}
+
+/// The userids of those of these employees who have not left, by our id.
+pub(super) async fn userids(
+    db: &impl ConnectionTrait,
+    corp_id: &str,
+    ids: Vec<i64>,
+) -> Result<HashMap<i64, String>, DbErr> {
+    let mut userids = HashMap::new();
+    for some in ids.chunks(IDS_AT_ONCE) {
+        let rows: Vec<(i64, String)> = Entity::find()
+            .select_only()
+            .columns([Column::Id, Column::Userid])
+            .filter(Column::CorpId.eq(corp_id))
+            .filter(Column::Id.is_in(database::padded(some.to_vec())))
+            .filter(Column::LeftAt.is_null())
+            .into_tuple()
+            .all(db)
+            .await?;
+        userids.extend(rows);
+    }
+    Ok(userids)
 }
 
 /// Finds one employee by our id.

@@ -38,6 +38,11 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
+/// Every mapped grant.
+pub(super) async fn all(db: &impl ConnectionTrait) -> Result<Vec<Model>, DbErr> {
+    Entity::find().all(db).await
+}
+
 /// The mapped grants of some employees, by our id of the employee.
 pub(super) async fn by_employee(db: &impl ConnectionTrait, ids: &[i64]) -> Result<HashMap<i64, Vec<Model>>, DbErr> {
     let rows = Entity::find()

@@ -40,6 +40,17 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
+impl Role {
+    /// The role of the administrators, which is in no table.
+    #[must_use]
+    pub fn admin() -> Self {
+        Self {
+            name: ADMIN.to_owned(),
+            power: vec![ADMIN.to_owned()],
+        }
+    }
+}
+
 impl From<Model> for Role {
     fn from(row: Model) -> Self {
         Self {

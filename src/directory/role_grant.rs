@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
-use sea_orm::QueryOrder as _;
 use sea_orm::entity::prelude::*;
+use sea_orm::{QueryOrder as _, QuerySelect as _};
 
 use crate::database;
 
@@ -34,6 +34,17 @@ pub(super) async fn of_employees(db: &impl ConnectionTrait, ids: &[i64]) -> Resu
     Entity::find()
         .filter(Column::EmployeeId.is_in(database::padded(ids.to_vec())))
         .order_by_asc(Column::Role)
+        .all(db)
+        .await
+}
+
+/// Who holds what in a company: our id of the employee, and the role.
+pub(super) async fn of_company(db: &impl ConnectionTrait, corp_id: &str) -> Result<Vec<(i64, String)>, DbErr> {
+    Entity::find()
+        .select_only()
+        .columns([Column::EmployeeId, Column::Role])
+        .filter(Column::CorpId.eq(corp_id))
+        .into_tuple()
         .all(db)
         .await
 }

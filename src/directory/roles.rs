@@ -1,10 +1,11 @@
 //! What roles allow, and who holds them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::role::{self, ADMIN, Role};
-use super::role_grant;
 use super::roster::Roster;
+use super::{employee, mapped_grant, role_grant};
 use crate::database;
 use crate::error::Error;
 
@@ -24,6 +25,34 @@ impl Roles {
     pub async fn all(&self) -> Result<Vec<Role>, Error> {
         let rows = database::within_limit(role::all(self.0.database.reader(), &self.0.corp_id)).await?;
         Ok(rows.into_iter().map(Role::from).collect())
+    }
+
+    /// Who holds each role, by DingTalk's userid: whoever it was granted here, whoever has it for what they are in
+    /// DingTalk, and the administrators of the settings. Those who have left are not among them.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is away.
+    pub async fn holders(&self) -> Result<BTreeMap<String, BTreeSet<String>>, Error> {
+        database::within_limit(async {
+            let db = self.0.database.reader();
+            let mut granted = role_grant::of_company(db, &self.0.corp_id).await?;
+            let mapped = mapped_grant::all(db).await?;
+            let brought = mapped.into_iter().filter(|grant| self.0.mapping.brings(grant));
+            granted.extend(brought.map(|grant| (grant.employee_id, grant.role)));
+            let ids: BTreeSet<i64> = granted.iter().map(|(id, _)| *id).collect();
+            let userids = employee::userids(db, &self.0.corp_id, ids.into_iter().collect()).await?;
+            let mut holders: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+            for (id, role) in granted {
+                if let Some(userid) = userids.get(&id) {
+                    holders.entry(role).or_default().insert(userid.clone());
+                }
+            }
+            for admin in &self.0.admins {
+                holders.entry(ADMIN.to_owned()).or_default().insert(admin.clone());
+            }
+            Ok(holders)
+        })
+        .await
     }
 
     /// Whether there is a role of this name; `admin` is always there.

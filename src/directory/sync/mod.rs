@@ -244,7 +244,7 @@ impl Sync {
             return Ok(Report {
                 run: run.map(|(run, _)| run),
                 stopped,
-                counts: Counts::default(),
+                counts: Counts::met(snapshot.departments.len(), snapshot.people.len()),
                 changes: leavers
                     .iter()
                     .map(|(userid, name, _)| writing::left(userid, name))
@@ -258,7 +258,7 @@ impl Sync {
             run,
             notes: here > 0,
             mostly_new: here < snapshot.people.len() / 2,
-            counts: Counts::default(),
+            counts: Counts::met(snapshot.departments.len(), snapshot.people.len()),
             changes: Vec::new(),
         };
         let overtaken = writing.write(&snapshot, &gone, &leavers).await?;

@@ -63,6 +63,22 @@ pub struct Counts {
     pub departments_gone: i32,
 }
 
+impl Counts {
+    /// Of a sync that has read so much, and done nothing yet.
+    pub(super) fn met(departments: usize, employees: usize) -> Self {
+        Self {
+            departments: count(departments),
+            employees: count(employees),
+            ..Self::default()
+        }
+    }
+}
+
+/// A length as it is stored.
+pub(super) fn count(length: usize) -> i32 {
+    i32::try_from(length).unwrap_or(i32::MAX)
+}
+
 /// A row of `sync_runs`.
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sync_runs")]

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::lease::Lease;
 use super::people::People;
 use super::report::{Phase, Progress, SyncError};
-use super::run::Counts;
+use super::run::{Counts, count};
 use super::snapshot::Snapshot;
 use super::sync_change::{self, Kind, SyncChange, What};
 use crate::database;
@@ -56,7 +56,6 @@ pub(super) struct Writing<'a> {
 }
 
 /// What has to be read again, because it was stored anew while the sync was reading.
-#[derive(Default)]
 pub(super) struct Overtaken {
     pub(super) departments: Vec<i64>,
     pub(super) people: Vec<String>,
@@ -70,10 +69,10 @@ impl Writing<'_> {
         gone: &[i64],
         leavers: &[(String, String, DateTime<Utc>)],
     ) -> Result<Overtaken, SyncError> {
-        let mut overtaken = Overtaken::default();
-        self.counts.departments = count(snapshot.departments.len());
-        self.counts.employees = count(snapshot.people.len());
-        overtaken.departments = self.write_departments(snapshot, gone).await?;
+        let mut overtaken = Overtaken {
+            departments: self.write_departments(snapshot, gone).await?,
+            people: Vec::new(),
+        };
         for leavers in leavers.chunks(CHUNK) {
             overtaken.people.extend(self.write_leavers(leavers).await?);
         }
@@ -327,8 +326,4 @@ fn told(changed: &Changed) -> SyncChange {
         change,
         detail,
     }
-}
-
-fn count(length: usize) -> i32 {
-    i32::try_from(length).unwrap_or(i32::MAX)
 }

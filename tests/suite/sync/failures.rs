@@ -97,6 +97,12 @@ async fn too_many_leavers_are_not_believed_without_a_word() {
     let before = stored(&elsewhere).await;
     let stopped = sync(&elsewhere, WRITE).await;
     assert!(stopped.stopped && stopped.changes.len() > 10, "{stopped:?}");
+    let met = (
+        stopped.counts.departments,
+        stopped.counts.employees,
+        stopped.counts.left,
+    );
+    assert_eq!(met, (41, 260, 0), "what it has read, and that nothing was written");
     assert_eq!(stored(&elsewhere).await, before);
     let shown = sso.refused(&["sync"]).await;
     // It asks for several at once and no longer than it has to, so that any of them may be among those shown.

@@ -141,6 +141,8 @@ async fn labels_and_administrators_bring_roles_and_take_nothing_that_was_granted
     assert_eq!(sso.log_in("user00020").await.body["roles"], json!(["lead"]));
     sso.command(&["role", "set", "lead", "team:read"]).await;
     sso.command(&["role", "grant", "user00020", "lead"]).await;
+    sso.command(&["role", "grant", "user00021", "lead"]).await;
+    assert_eq!(holders(&sso).await["admin"], json!(["manager01", "user00001"]));
     sso.advance_s(10);
     sso.company(
         "employees/user00020",
@@ -160,6 +162,25 @@ async fn labels_and_administrators_bring_roles_and_take_nothing_that_was_granted
     sso.command(&["role", "revoke", "user00020", "lead"]).await;
     sso.command(&["role", "revoke", "user00020", "finance"]).await;
     assert_eq!(roles("user00020").await, ["finance"]);
+    assert_eq!(holders(&sso).await["lead"], json!(["user00021"]));
+    let table = sso.command(&["role", "list"]).await;
+    let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[1], ["admin", "admin", "manager01", "user00001"]);
+    assert_eq!(rows[2], ["lead", "team:read", "user00021"]);
+}
+
+/// Who holds which role, as `role list` tells.
+async fn holders(sso: &Harness) -> Value {
+    let roles: Value = serde_json::from_str(&sso.command(&["role", "list", "--json"]).await).expect("JSON");
+    let rows = roles.as_array().expect("a list");
+    rows.iter()
+        .map(|role| {
+            (
+                role["name"].as_str().expect("a name").to_owned(),
+                role["holders"].clone(),
+            )
+        })
+        .collect()
 }
 
 #[tokio::test]
