@@ -81,7 +81,7 @@ async fn authorized(
     parameters: &Parameters,
 ) -> Result<HttpResponse, Error> {
     let session = cookies.session(request, authorize.tokens()).await?;
-    let binding = cookies.bound(request).unwrap_or_else(pending::random);
+    let binding = binding(request, cookies);
     let next = authorize.authorize(parameters, session.as_deref(), &binding).await?;
     Ok(go(request, authorize, cookies, next, binding))
 }
@@ -98,9 +98,15 @@ pub(crate) async fn enter(
 ) -> Result<HttpResponse, Error> {
     let parameters = Parameters::read(request.query_string().as_bytes())?;
     let session = cookies.session(&request, authorize.tokens()).await?;
-    let binding = cookies.bound(&request).unwrap_or_else(pending::random);
+    let binding = binding(&request, &cookies);
     let next = authorize.enter(parameters.needed("rd")?, session.as_deref(), &binding)?;
     Ok(go(&request, &authorize, &cookies, next, binding))
+}
+
+/// What binds a sign-in that begins to its browser: what it has of others, or something new.
+fn binding(request: &HttpRequest, cookies: &CookieForm) -> String {
+    let known = cookies.bound(request).into_iter().next();
+    known.unwrap_or_else(pending::random)
 }
 
 /// Sends a browser on. Inside DingTalk a page of ours fetches the auth code, elsewhere DingTalk's own page asks.
@@ -181,8 +187,7 @@ pub(crate) async fn outside_page(
 async fn under_way(request: &HttpRequest, authorize: &Authorize, cookies: &CookieForm) -> Result<String, Error> {
     let parameters = Parameters::read(request.query_string().as_bytes())?;
     let state = parameters.needed("state")?;
-    let binding = cookies.bound(request).unwrap_or_default();
-    if authorize.is_under_way(state, &binding).await? {
+    if authorize.is_under_way(state, &cookies.bound(request)).await? {
         Ok(state.to_owned())
     } else {
         Err(Error::InvalidRequest(
@@ -216,11 +221,11 @@ pub(crate) async fn redeem_inside(
     Body(body): Body<InsideRequest>,
 ) -> Result<HttpResponse, Error> {
     let former = cookies.session(&request, authorize.tokens()).await?;
-    let binding = cookies.bound(&request);
+    let bindings = cookies.bound(&request);
     let outcome = authorize
         .come_back(
             &body.state,
-            binding.as_deref(),
+            &bindings,
             &body.auth_code,
             true,
             address,
@@ -251,9 +256,9 @@ pub(crate) async fn callback(
 ) -> Result<HttpResponse, Error> {
     let parameters = Parameters::read(request.query_string().as_bytes())?;
     let state = parameters.needed("state")?;
-    let binding = cookies.bound(&request);
+    let bindings = cookies.bound(&request);
     if parameters.get("error").is_some() {
-        let location = authorize.come_back_refused(state, binding.as_deref()).await?;
+        let location = authorize.come_back_refused(state, &bindings).await?;
         return Ok(redirect(&location));
     }
     // Both come nowadays, with the same value (dingtalk-api, section 6.1).
@@ -263,7 +268,7 @@ pub(crate) async fn callback(
     let code = AuthCode::new(code).map_err(|fault| Error::InvalidRequest(format!("authCode: {fault}")))?;
     let former = cookies.session(&request, authorize.tokens()).await?;
     let outcome = authorize
-        .come_back(state, binding.as_deref(), &code, false, address, former.as_deref())
+        .come_back(state, &bindings, &code, false, address, former.as_deref())
         .await?;
     let mut response = redirect(&outcome.location);
     if let Some(session) = outcome.session {

@@ -220,8 +220,8 @@ impl Authorize {
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the cache is away.
-    pub(crate) async fn is_under_way(&self, state: &str, binding: &str) -> Result<bool, Error> {
-        let found = self.0.pending.look(state, binding).await?;
+    pub(crate) async fn is_under_way(&self, state: &str, bindings: &[String]) -> Result<bool, Error> {
+        let found = self.0.pending.look(state, bindings).await?;
         Ok(matches!(found, Some(Return::First(_))))
     }
 
@@ -233,14 +233,13 @@ impl Authorize {
     pub(crate) async fn come_back(
         &self,
         state: &str,
-        binding: Option<&str>,
+        bindings: &[String],
         code: &AuthCode,
         inside: bool,
         address: IpAddr,
         former: Option<&session::Model>,
     ) -> Result<Outcome, Error> {
-        let binding = binding.ok_or_else(no_sign_in)?;
-        let target = match self.0.pending.take(state, binding).await?.ok_or_else(no_sign_in)? {
+        let target = match self.0.pending.take(state, bindings).await?.ok_or_else(no_sign_in)? {
             Return::Again(outcome) => return Ok(outcome),
             Return::First(target) => target,
         };
@@ -314,10 +313,9 @@ impl Authorize {
     ///
     /// # Errors
     /// As [`Self::come_back`]; [`OAuthError::AccessDenied`] where no application is to be told.
-    pub(crate) async fn come_back_refused(&self, state: &str, binding: Option<&str>) -> Result<String, Error> {
+    pub(crate) async fn come_back_refused(&self, state: &str, bindings: &[String]) -> Result<String, Error> {
         let denied = Error::oauth(OAuthError::AccessDenied, "the sign-in was refused at DingTalk");
-        let binding = binding.ok_or_else(no_sign_in)?;
-        match self.0.pending.look(state, binding).await?.ok_or_else(no_sign_in)? {
+        match self.0.pending.look(state, bindings).await?.ok_or_else(no_sign_in)? {
             Return::Again(outcome) => Ok(outcome.location),
             Return::First(Target::Client(request)) => self.refuse(&request.back, &denied),
             Return::First(Target::Page(_)) => Err(denied),

@@ -111,8 +111,8 @@ impl PendingSignIns {
     }
 
     /// What a browser would come back to. Nothing is used.
-    pub(super) async fn look(&self, state: &str, binding: &str) -> Result<Option<Return>, Error> {
-        let Some(target) = self.open(state, binding) else {
+    pub(super) async fn look(&self, state: &str, bindings: &[String]) -> Result<Option<Return>, Error> {
+        let Some(target) = self.open(state, bindings) else {
             return Ok(None);
         };
         if let Some(outcome) = self.came(state).await?.and_then(|came| came.outcome) {
@@ -124,8 +124,8 @@ impl PendingSignIns {
     /// What a browser comes back to with a code, once. A return in another browser finds nothing, and uses nothing up. A
     /// doubled one waits for the end of the first; where that came to nothing it finds nothing, for the code is not sent
     /// again.
-    pub(super) async fn take(&self, state: &str, binding: &str) -> Result<Option<Return>, Error> {
-        let Some(target) = self.open(state, binding) else {
+    pub(super) async fn take(&self, state: &str, bindings: &[String]) -> Result<Option<Return>, Error> {
+        let Some(target) = self.open(state, bindings) else {
             return Ok(None);
         };
         for look in 0..LOOKS {
@@ -190,12 +190,14 @@ impl PendingSignIns {
         }
     }
 
-    /// What a state holds, if it was sealed for the browser of `binding` and has not ended.
-    fn open(&self, state: &str, binding: &str) -> Option<Target> {
+    /// What a state holds, if it was sealed for the browser of one of `bindings` and has not ended.
+    fn open(&self, state: &str, bindings: &[String]) -> Option<Target> {
         if state.len() > LONGEST {
             return None;
         }
-        let plain = self.sealer.open_on_the_way(&purpose(binding), state).ok()?;
+        let plain = bindings
+            .iter()
+            .find_map(|binding| self.sealer.open_on_the_way(&purpose(binding), state).ok())?;
         let pending: Pending = serde_json::from_slice(&plain).ok()?;
         (self.clock.now() < pending.until).then_some(pending.target)
     }
@@ -261,6 +263,10 @@ mod tests {
         }
     }
 
+    fn bound(binding: &str) -> [String; 1] {
+        [binding.to_owned()]
+    }
+
     fn page() -> Target {
         Target::Page("https://sso.example/docs/".to_owned())
     }
@@ -270,9 +276,9 @@ mod tests {
         // No Redis is there: whatever was to be kept would fail.
         let sign_ins = sign_ins("redis://127.0.0.1:1").await;
         let state = sign_ins.begin(page(), "a browser").unwrap();
-        assert_eq!(sign_ins.open(&state, "a browser"), Some(page()));
+        assert_eq!(sign_ins.open(&state, &bound("a browser")), Some(page()));
         assert!(matches!(
-            sign_ins.take(&state, "a browser").await,
+            sign_ins.take(&state, &bound("a browser")).await,
             Err(Error::Unavailable(_))
         ));
     }
@@ -287,14 +293,16 @@ mod tests {
             (&changed, "a browser"),
             (&String::new(), "a browser"),
         ] {
-            assert!(sign_ins.take(state, binding).await.unwrap().is_none());
+            assert!(sign_ins.take(state, &bound(binding)).await.unwrap().is_none());
         }
-        let taken = sign_ins.take(&state, "a browser").await.unwrap();
+        // Of two tabs each has brought a binding.
+        let browser = ["another tab", "a browser"].map(str::to_owned);
+        let taken = sign_ins.take(&state, &browser).await.unwrap();
         assert!(matches!(taken, Some(Return::First(target)) if target == page()));
         sign_ins.give_up(&state, false).await;
-        assert!(sign_ins.take(&state, "a browser").await.unwrap().is_none());
+        assert!(sign_ins.take(&state, &browser).await.unwrap().is_none());
         sign_ins.give_up(&state, true).await;
-        assert!(sign_ins.take(&state, "a browser").await.unwrap().is_some());
+        assert!(sign_ins.take(&state, &browser).await.unwrap().is_some());
     }
 
     #[tokio::test]

@@ -69,6 +69,7 @@ impl Key {
                     return Err(anyhow::anyhow!("there is no key yet: `serve` makes the first").into());
                 }
                 let life = chrono::TimeDelta::from_std(settings.tokens.access_ttl)?;
+                let mut pending = Vec::new();
                 for algorithm in wanted {
                     match keys::rotate(&database, &sealer, algorithm, life, now).await? {
                         Rotation::Published(key) => say(format!(
@@ -77,14 +78,15 @@ impl Key {
                             key.kid,
                             key.signs_from.format("%Y-%m-%d %H:%M:%S UTC")
                         )),
-                        Rotation::Pending(signs_from) => {
-                            return Err(anyhow::anyhow!(
-                                "the next key of {} is published already and signs from {signs_from}",
-                                algorithm.name()
-                            )
-                            .into());
-                        }
+                        Rotation::Pending(signs_from) => pending.push(format!(
+                            "the next key of {} is published already and signs from {}",
+                            algorithm.name(),
+                            signs_from.format("%Y-%m-%d %H:%M:%S UTC")
+                        )),
                     }
+                }
+                if !pending.is_empty() {
+                    return Err(anyhow::anyhow!(pending.join("; ")).into());
                 }
             }
         }

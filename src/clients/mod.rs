@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use moka::sync::Cache as Known;
-use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm::{ConnectionTrait, DbErr, SqlErr};
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
@@ -139,11 +139,15 @@ impl Clients {
             .map_err(Error::InvalidRequest)?;
         let id = row.id.clone();
         if self.find(&id).await?.is_some() {
-            return Err(Error::InvalidRequest(format!("there is a client {id} already")));
+            return Err(taken(&id));
         }
-        self.write(async |transaction| client::insert(transaction, row).await)
-            .await?;
-        Ok(secret)
+        let added = self.write(async |transaction| client::insert(transaction, row).await);
+        match added.await {
+            Ok(()) => Ok(secret),
+            // By somebody else since the look above.
+            Err(Error::Internal(cause)) if is_duplicate(&cause) => Err(taken(&id)),
+            Err(cause) => Err(cause),
+        }
     }
 
     /// Gives a client another secret; the one before stays good for `overlap`.
@@ -199,15 +203,28 @@ impl Clients {
         &self,
         work: impl AsyncFnOnce(&sea_orm::DatabaseTransaction) -> Result<T, DbErr>,
     ) -> Result<T, Error> {
-        database::within_limit(async {
+        let done = database::within_limit(async {
             let transaction = self.0.database.begin().await?;
             let done = work(&transaction).await?;
             transaction.commit().await?;
-            self.reload().await?;
             Ok(done)
         })
-        .await
+        .await?;
+        // It is done, and a secret that came of it is told this once, whether or not all clients can be read now.
+        if let Err(cause) = database::within_limit(self.reload()).await {
+            tracing::warn!(%cause, "the clients cannot be read again");
+        }
+        Ok(done)
     }
+}
+
+fn taken(id: &str) -> Error {
+    Error::InvalidRequest(format!("there is a client {id} already"))
+}
+
+fn is_duplicate(cause: &anyhow::Error) -> bool {
+    let cause = cause.downcast_ref::<DbErr>().and_then(DbErr::sql_err);
+    matches!(cause, Some(SqlErr::UniqueConstraintViolation(_)))
 }
 
 /// Those of `ids` that want to hear of logouts.

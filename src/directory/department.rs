@@ -6,8 +6,6 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{QueryOrder as _, QuerySelect as _};
 
-use super::tree::ROOT;
-
 /// Most rows that one statement writes.
 const CHUNK: usize = 500;
 
@@ -59,10 +57,14 @@ pub(super) async fn all(db: &impl ConnectionTrait, corp_id: &str) -> Result<Vec<
     }
 }
 
-/// Every department of the company, the root's row locked until the transaction ends where the database knows such
-/// locks: a branch or a path follows from other rows, so that one writer works at a time.
+/// Every department of the company, the row of the lowest id locked until the transaction ends where the database knows
+/// such locks: a branch or a path follows from other rows, so that one writer works at a time. The lowest is the root's,
+/// or another where the root is not to be seen.
 pub(super) async fn lock_all(transaction: &impl ConnectionTrait, corp_id: &str) -> Result<Vec<Model>, DbErr> {
-    Entity::find_by_id((corp_id.to_owned(), ROOT))
+    Entity::find()
+        .filter(Column::CorpId.eq(corp_id))
+        .order_by_asc(Column::Id)
+        .limit(1)
         .lock_exclusive()
         .one(transaction)
         .await?;

@@ -19,8 +19,15 @@ pub(super) struct Written {
     pub(super) gone: Vec<i64>,
     /// Stored anew after DingTalk was asked, and told of differently: to be asked again.
     pub(super) overtaken: Vec<i64>,
-    /// All departments as they are stored now; none where nothing was to be stored.
-    pub(super) rows: Option<Vec<department::Model>>,
+    /// All departments as they are stored now.
+    pub(super) rows: Vec<department::Model>,
+}
+
+impl Written {
+    /// Whether anything was to be stored.
+    pub(super) fn is_something(&self) -> bool {
+        !self.changed.is_empty() || !self.gone.is_empty()
+    }
 }
 
 /// A department that is new or different.

@@ -1,6 +1,7 @@
 //! The departments of the company: known from our table, and stored there as DingTalk tells of them.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::department;
 use super::department_change::{DepartmentChange, Told, Written};
+use super::hidden::Hidden;
 use super::text::bounded;
 use super::tree::{Node, Place, Tree};
 use crate::clock::Clock;
@@ -37,6 +39,10 @@ struct House {
     corp_id: String,
     clock: Clock,
     tree: RwLock<Arc<Tree>>,
+    /// Whether to read the rows again, whatever their version: of two transactions that end together, what the elder has
+    /// read may be shown last.
+    unsettled: AtomicBool,
+    hidden: Hidden,
 }
 
 impl Departments {
@@ -51,8 +57,10 @@ impl Departments {
             database,
             dingtalk,
             corp_id,
+            hidden: Hidden::new(clock.clone()),
             clock,
             tree: RwLock::default(),
+            unsettled: AtomicBool::default(),
         }));
         departments.reload().await?;
         Ok(departments)
@@ -118,20 +126,29 @@ impl Departments {
             }
             // The version first: what is stored between the two reads is read again.
             let look = async {
+                let unsettled = self.0.unsettled.swap(false, Ordering::SeqCst);
                 let version = department::version(self.0.database.reader(), &self.0.corp_id).await?;
-                if seen != Some(version) {
+                if unsettled || seen != Some(version) {
                     self.reload().await?;
                 }
                 Ok(version)
             };
             match database::within_limit(look).await {
                 Ok(version) => seen = Some(version),
-                Err(cause) => tracing::debug!(%cause, "departments of other instances cannot be read yet"),
+                Err(cause) => {
+                    self.0.unsettled.store(true, Ordering::SeqCst);
+                    tracing::debug!(%cause, "departments of other instances cannot be read yet");
+                }
             }
         }
     }
 
-    /// Asks for whatever is missing on the way up from a department, itself included; false where the platform gives
+    /// What has to be asked for on the way up from a department, itself included.
+    pub(super) fn lacking(&self, tree: &Tree, id: i64) -> Option<i64> {
+        tree.missing(id).filter(|missing| !self.0.hidden.is_hidden(*missing))
+    }
+
+    /// Asks for whatever is lacking on the way up from a department, itself included; false where the platform gives
     /// no departments at all.
     pub(super) async fn ask_upwards(
         &self,
@@ -141,7 +158,7 @@ impl Departments {
         told: &mut BTreeMap<i64, Told>,
     ) -> bool {
         for _ in 0..MAX_DEPTH {
-            let Some(missing) = tree.missing(id) else {
+            let Some(missing) = self.lacking(tree, id) else {
                 break;
             };
             let as_of = self.0.clock.now();
@@ -153,10 +170,11 @@ impl Departments {
                 }
                 Err(cause) => {
                     tracing::warn!(department = missing, %cause, "the department cannot be read from DingTalk");
-                    return matches!(
-                        cause,
-                        DingTalkError::NotFound { .. } | DingTalkError::OutsideRange { .. }
-                    );
+                    let hidden = matches!(cause, DingTalkError::OutsideRange { .. });
+                    if hidden {
+                        self.0.hidden.note(missing);
+                    }
+                    return hidden || matches!(cause, DingTalkError::NotFound { .. });
                 }
             }
         }
@@ -191,19 +209,19 @@ impl Departments {
         gone: &[i64],
     ) -> Result<Written, DbErr> {
         let (mut written, rows) = self.plan(transaction, told, gone).await?;
-        if !rows.is_empty() || !written.gone.is_empty() {
+        if written.is_something() {
             department::upsert(transaction, rows).await?;
             department::delete(transaction, &self.0.corp_id, &written.gone).await?;
-            written.rows = Some(department::all(transaction, &self.0.corp_id).await?);
+            written.rows = department::all(transaction, &self.0.corp_id).await?;
         }
         Ok(written)
     }
 
-    /// Shows what was written.
+    /// Shows what is stored once that is committed: where another instance has told of the same before, nothing was
+    /// written and all the same something is new here.
     pub(super) fn show_written(&self, written: &Written) {
-        if let Some(rows) = &written.rows {
-            self.show(rows);
-        }
+        self.show(&written.rows);
+        self.0.unsettled.store(true, Ordering::SeqCst);
     }
 
     /// Works out what has to be written, and the rows for it.
@@ -251,6 +269,7 @@ impl Departments {
                 rows.push(department::Model { updated_at: now, ..row });
             }
         }
+        written.rows = stored;
         Ok((written, rows))
     }
 

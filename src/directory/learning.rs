@@ -59,7 +59,10 @@ impl Learning {
         const SLOW: &str = "DingTalk gives departments too slowly: a login goes on without some of them";
         let house = &*self.0;
         let tree = house.departments.tree();
-        let mut incomplete: BTreeSet<i64> = ids.into_iter().filter(|id| tree.missing(*id).is_some()).collect();
+        let mut incomplete: BTreeSet<i64> = ids
+            .into_iter()
+            .filter(|id| house.departments.lacking(&tree, *id).is_some())
+            .collect();
         if incomplete.is_empty() {
             return Ok(());
         }
@@ -85,7 +88,7 @@ impl Learning {
             (None, Ok(_)) => {}
         }
         let mut tree = (*house.departments.tree()).clone();
-        incomplete.retain(|id| tree.missing(*id).is_some());
+        incomplete.retain(|id| house.departments.lacking(&tree, *id).is_some());
         let mut told = BTreeMap::new();
         let ask = self.ask(app, &incomplete, &mut tree, &mut told);
         let whole = timeout_at(began + LEARN_FOR, ask).await.unwrap_or_else(|_elapsed| {

@@ -7,6 +7,7 @@ pub mod department;
 mod department_change;
 pub mod departments;
 pub mod employee;
+mod hidden;
 pub mod http;
 pub mod learning;
 mod leaving;

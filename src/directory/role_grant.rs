@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::OnConflict;
 use sea_orm::{QueryOrder as _, QuerySelect as _};
 
 use crate::database;
@@ -64,7 +65,16 @@ pub(super) async fn insert(db: &impl ConnectionTrait, grant: Model) -> Result<bo
         corp_id: Set(grant.corp_id),
         granted_at: Set(grant.granted_at),
     };
-    Entity::insert(row).exec_without_returning(db).await?;
+    // Somebody else may grant the same at this moment: then it stays granted since when it is.
+    let unchanged = Expr::col((Entity, Column::GrantedAt));
+    Entity::insert(row)
+        .on_conflict(
+            OnConflict::columns([Column::EmployeeId, Column::Role])
+                .value(Column::GrantedAt, unchanged)
+                .to_owned(),
+        )
+        .exec_without_returning(db)
+        .await?;
     Ok(true)
 }
 

@@ -205,17 +205,25 @@ pub(super) async fn failed_objects(db: &impl ConnectionTrait, corp_id: &str) -> 
         .await
 }
 
-/// The events that were given up wait again, as if they came now.
-pub(super) async fn revive(db: &impl ConnectionTrait, corp_id: &str, now: DateTime<Utc>) -> Result<(), DbErr> {
-    Entity::update_many()
-        .col_expr(Column::State, Expr::value(State::Waiting))
-        .col_expr(Column::Attempts, Expr::value(0))
-        .col_expr(Column::ReceivedAt, Expr::value(now))
-        .col_expr(Column::SettledAt, Expr::value(None::<DateTime<Utc>>))
-        .filter(Column::CorpId.eq(corp_id))
-        .filter(Column::State.eq(State::Failed))
-        .exec(db)
-        .await?;
+/// The events of these objects that were given up wait again, as if they came now.
+pub(super) async fn revive(
+    db: &impl ConnectionTrait,
+    corp_id: &str,
+    objects: &[String],
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    for objects in objects.chunks(CHUNK) {
+        Entity::update_many()
+            .col_expr(Column::State, Expr::value(State::Waiting))
+            .col_expr(Column::Attempts, Expr::value(0))
+            .col_expr(Column::ReceivedAt, Expr::value(now))
+            .col_expr(Column::SettledAt, Expr::value(None::<DateTime<Utc>>))
+            .filter(Column::CorpId.eq(corp_id))
+            .filter(Column::Object.is_in(objects))
+            .filter(Column::State.eq(State::Failed))
+            .exec(db)
+            .await?;
+    }
     Ok(())
 }
 

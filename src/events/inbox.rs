@@ -103,7 +103,7 @@ impl Inbox {
             let now = self.clock.now();
             let objects = event::failed_objects(transaction, &self.corp_id).await?;
             event_object::enlist(transaction, &self.corp_id, &objects, now).await?;
-            event::revive(transaction, &self.corp_id, now).await?;
+            event::revive(transaction, &self.corp_id, &objects, now).await?;
             Ok(objects.len())
         });
         reviving.await

@@ -28,6 +28,7 @@ use crate::jsapi::page_url::PageUrl;
 use crate::jsapi::{Jsapi, SignedConfig};
 use crate::tokens::claims::AccessClaims;
 use crate::tokens::session::{self, Holder};
+use crate::tokens::sessions::NOT_GOOD;
 use crate::tokens::{TokenPair, Tokens};
 use coalesce::{Call, Coalesce};
 use people::{People, Person};
@@ -245,15 +246,18 @@ impl Login {
         refresh_token: &str,
         holder: Holder<'_>,
     ) -> Result<(session::Model, Arc<Person>), Error> {
-        let session = self.0.tokens.sessions().rotate(refresh_token, holder).await?;
-        match self.0.people.read(&session.subject).await {
-            Ok(person) => Ok((session, person)),
-            Err(Error::EmployeeDisabled) => {
-                self.0.tokens.sessions().end(session.id).await?;
-                Err(Error::EmployeeDisabled)
-            }
-            Err(error) => Err(error),
+        let sessions = self.0.tokens.sessions();
+        let (session, _) = sessions.family_of_token(refresh_token).await?.ok_or(NOT_GOOD)?;
+        // Read before the token is used: where the database goes away in between, nothing is lost.
+        let person = match self.0.people.read(&session.subject).await {
+            Err(error @ Error::Unavailable(_)) => return Err(error),
+            person => person,
+        };
+        let session = sessions.rotate(refresh_token, holder).await?;
+        if let Err(Error::EmployeeDisabled) = person {
+            sessions.end(session.id).await?;
         }
+        person.map(|person| (session, person))
     }
 
     /// Ends the session of a token.

@@ -14,6 +14,9 @@ use crate::error::Error;
 /// Longest cookie that is looked at.
 const LONGEST: usize = 256;
 
+/// The most bindings of one browser that are looked at.
+const BINDINGS: usize = 8;
+
 /// How our cookies are set.
 #[derive(Debug, Clone)]
 pub struct CookieForm {
@@ -55,10 +58,12 @@ impl CookieForm {
         self.cookie(String::new(), 0)
     }
 
-    /// A cookie that binds a sign-in under way to its browser: for our own host, and gone when the browser is closed.
+    /// A cookie that binds a sign-in under way to its browser: for our own host, and gone when the browser is closed. Each
+    /// value has a name of its own: tabs that are opened at once do not know of one another, and all may be signed in by.
     #[must_use]
     pub fn binding(&self, value: String) -> Cookie<'static> {
-        Cookie::build(self.binding_name(), value)
+        let name: String = self.binding_name().chars().chain(value.chars().take(8)).collect();
+        Cookie::build(name, value)
             .path("/")
             .http_only(true)
             .secure(self.secure)
@@ -68,8 +73,13 @@ impl CookieForm {
 
     /// What binds the sign-ins that are under way in the browser of a request.
     #[must_use]
-    pub fn bound(&self, request: &HttpRequest) -> Option<String> {
-        value(request, &self.binding_name())
+    pub fn bound(&self, request: &HttpRequest) -> Vec<String> {
+        let name = self.binding_name();
+        let Ok(cookies) = request.cookies() else {
+            return Vec::new();
+        };
+        let bindings = cookies.iter().filter(|cookie| cookie.name().starts_with(&name));
+        bindings.filter_map(checked).take(BINDINGS).collect()
     }
 
     /// The living session of the browser of a request.
@@ -91,7 +101,7 @@ impl CookieForm {
 
     fn binding_name(&self) -> String {
         let prefix = if self.secure { "__Host-" } else { "" };
-        format!("{prefix}dingtalk_sso_signing_in")
+        format!("{prefix}dingtalk_sso_signing_in_")
     }
 
     fn cookie(&self, value: String, max_age_s: i64) -> Cookie<'static> {
@@ -111,6 +121,9 @@ impl CookieForm {
 }
 
 fn value(request: &HttpRequest, name: &str) -> Option<String> {
-    let cookie = request.cookie(name)?;
+    checked(&request.cookie(name)?)
+}
+
+fn checked(cookie: &Cookie<'_>) -> Option<String> {
     Some(cookie.value().to_owned()).filter(|value| !value.is_empty() && value.len() <= LONGEST)
 }

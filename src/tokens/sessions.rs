@@ -17,6 +17,9 @@ use crate::config;
 use crate::database::{self, Database};
 use crate::error::Error;
 
+/// The answer to a refresh token that is not good.
+pub const NOT_GOOD: Error = Error::InvalidToken("the refresh token is expired, used or not ours; sign in again");
+
 /// The stored sessions of one deployment.
 pub struct Sessions {
     pub(super) database: Database,
@@ -35,8 +38,7 @@ impl Sessions {
     /// [`Error::InvalidToken`] for a token that is not ours, another holder's, used, expired or of an ended session;
     /// a used one ends its session. [`Error::Unavailable`] when the database is away: then nothing was used.
     pub async fn rotate(&self, refresh_token: &str, holder: Holder<'_>) -> Result<Model, Error> {
-        const OVER: Error = Error::InvalidToken("the refresh token is expired, used or not ours; sign in again");
-        let token = Handle::read(refresh_token, Mark::RefreshToken, &self.sealer).ok_or(OVER)?;
+        let token = Handle::read(refresh_token, Mark::RefreshToken, &self.sealer).ok_or(NOT_GOOD)?;
         let now = self.clock.now();
         let life = TimeDelta::from_std(self.settings.refresh_ttl).unwrap_or(TimeDelta::days(30));
         let rotating = self.database.transact(async |transaction| {
@@ -53,9 +55,9 @@ impl Sessions {
             Rotation::Replayed(session) => {
                 tracing::warn!(session = %session.id, subject = session.subject, "a used refresh token was presented: its session ends");
                 self.tell(&ended, now).await;
-                Err(OVER)
+                Err(NOT_GOOD)
             }
-            Rotation::Gone => Err(OVER),
+            Rotation::Gone => Err(NOT_GOOD),
         }
     }
 

@@ -136,6 +136,35 @@ async fn a_platform_that_does_not_answer_makes_nobody_leave() {
 }
 
 #[tokio::test]
+async fn what_dingtalk_does_not_show_is_not_asked_for_at_every_login() {
+    let sso = Harness::start().await;
+    sso.company("visible-range", json!({"departments": [100], "userids": []}))
+        .await;
+    let asked = async || sso.calls("/topapi/v2/department/get").await;
+    let entry = sso.log_in("manager01").await;
+    assert_eq!(entry.text("departName"), "单点登录小队");
+    assert_eq!(entry.body["departRootId"], json!(null), "its branch is not to be seen");
+    let first = asked().await;
+    assert_eq!(sso.log_in("manager01").await.status, 200);
+    assert_eq!(asked().await, first);
+    sso.company("visible-range", json!({})).await;
+    sso.advance_s(60);
+    assert_eq!(sso.log_in("manager01").await.body["departRootId"], 10);
+    assert!(asked().await > first);
+}
+
+#[tokio::test]
+async fn an_instance_that_comes_second_in_learning_of_a_department_knows_it_at_once() {
+    let sso = Harness::start().await;
+    let other = sso.second_instance().await;
+    for instance in [&sso, &other] {
+        let entry = instance.log_in("manager01").await;
+        assert_eq!(entry.text("departName"), "单点登录小队");
+        assert_eq!(entry.body["departRootId"], 10);
+    }
+}
+
+#[tokio::test]
 async fn a_department_that_moves_takes_everything_below_it_along() {
     let sso = Harness::start().await;
     assert_eq!(sso.log_in("manager01").await.body["departRootId"], 10);

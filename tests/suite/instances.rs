@@ -97,8 +97,8 @@ async fn rejected_codes_are_counted_over_all_instances() {
     ])
     .await;
     let other = one.second_instance().await;
-    // An address of this test's own: the counters of other tests are in the same Redis.
-    let address = format!("2001:db8::{:x}:{:x}", rand::random::<u16>(), rand::random::<u16>());
+    // A network of this test's own: the counters of other tests are in the same Redis.
+    let address = format!("2001:db8:{:x}:{:x}::1", rand::random::<u16>(), rand::random::<u16>());
     let mut codes = Vec::new();
     for number in 0..3 {
         for instance in [&one, &other] {

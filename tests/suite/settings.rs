@@ -176,6 +176,28 @@ async fn a_command_says_which_of_its_names_is_unknown() {
 }
 
 #[tokio::test]
+async fn what_several_ask_for_at_once_is_done_once_and_the_others_are_told_so() {
+    let sso = Harness::start().await;
+    sso.log_in("manager01").await;
+    sso.command(&["role", "set", "writer", "text:write"]).await;
+    let grant = || sso.output(&["role", "grant", "manager01", "writer"]);
+    let (one, two, three) = tokio::join!(grant(), grant(), grant());
+    for output in [one, two, three] {
+        assert_eq!(output.exit, Some(0), "{output:?}");
+    }
+    let add = || sso.output(&["client", "add", "shop", "--redirect-uri", "https://shop.example/cb"]);
+    let (one, two, three) = tokio::join!(add(), add(), add());
+    let mut exits = Vec::new();
+    for output in [one, two, three] {
+        exits.push(output.exit);
+        let told = output.stderr.contains("there is a client shop already");
+        assert_eq!(told, output.exit == Some(2), "{output:?}");
+    }
+    exits.sort_unstable();
+    assert_eq!(exits, [Some(0), Some(2), Some(2)]);
+}
+
+#[tokio::test]
 async fn without_its_schema_nothing_works_and_every_command_says_what_to_do() {
     let sso = Harness::prepared(&[]).await;
     for arguments in [

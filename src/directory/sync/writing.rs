@@ -130,7 +130,7 @@ impl Writing<'_> {
                         return Ok(None);
                     }
                     let written = self.departments.write_in(transaction, &told, gone).await?;
-                    if written.rows.is_some() {
+                    if written.is_something() {
                         sync_change::insert(transaction, run, &of_departments(&written)).await?;
                     }
                     Ok(Some(written))

@@ -151,3 +151,26 @@ async fn behind_a_path_the_pages_stay_below_it() {
         }
     }
 }
+
+#[tokio::test]
+async fn tabs_that_were_opened_at_once_can_all_be_signed_in_by() {
+    let sso = Harness::start().await;
+    let app = Application::added(&sso, "app", &[]).await;
+    let path = app.authorize(&[]);
+    // Each is sent before the answer to another has brought a cookie.
+    let mut tabs = [Browser::outside(), Browser::outside(), Browser::outside()];
+    let mut states = Vec::new();
+    let mut browser = Browser::outside();
+    for tab in &mut tabs {
+        states.push(tab.asked_to_sign_in(&sso, &path).await);
+        browser.cookies.extend(tab.cookies.clone());
+    }
+    let held = browser.cookies.clone();
+    states.push(browser.asked_to_sign_in(&sso, &path).await);
+    assert_eq!(browser.cookies, held, "a later one needs no cookie of its own");
+    for state in states {
+        let code = page_code(&sso, "user00001").await;
+        let back = browser.come_back(&sso, &state, &code).await;
+        assert!(parameter(back.sent_to(), "code").is_some(), "{back:?}");
+    }
+}

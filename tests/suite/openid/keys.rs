@@ -96,10 +96,18 @@ async fn with_a_schedule_keys_follow_one_another_by_themselves_and_once() {
 #[tokio::test]
 async fn a_second_rotation_waits_for_the_first() {
     let sso = Harness::start().await;
+    kids_are(&sso, 2).await;
     sso.command(&["key", "rotate", "--algorithm", "ES256"]).await;
     let again = sso.output(&["key", "rotate", "--algorithm", "ES256"]).await;
     assert_eq!(again.exit, Some(1));
     assert!(again.stderr.contains("published already"), "{}", again.stderr);
+    // What of all can be rotated is, and the rest is named.
+    let all = sso.output(&["key", "rotate"]).await;
+    assert_eq!(all.exit, Some(1));
+    assert!(
+        all.stdout.starts_with("RS256: ") && all.stderr.contains("the next key of ES256 is published already"),
+        "{all:?}"
+    );
 }
 
 #[tokio::test]
