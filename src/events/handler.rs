@@ -72,7 +72,7 @@ impl Handler {
                 Ok(report) if report.stopped => tracing::error!(
                     "too many employees have left to believe it: nothing is written; see `sync --dry-run`, then `sync --yes`"
                 ),
-                Ok(_) | Err(SyncError::Busy) => {}
+                Ok(_) | Err(SyncError::Busy | SyncError::Done(_)) => {}
                 Err(cause) => tracing::warn!(%cause, "the sync did not come to its end"),
             }
             outcome
@@ -80,6 +80,7 @@ impl Handler {
         match timeout(SYNC_LIMIT, running).await {
             Err(_elapsed) => Ok(Outcome::Later),
             Ok(Ok(Err(SyncError::Busy))) => Ok(Outcome::Later),
+            Ok(Ok(Err(SyncError::Done(state)))) => Ok(Outcome::Done(word(state == State::Stopped))),
             Ok(Ok(Ok(report))) => Ok(Outcome::Done(word(report.stopped))),
             Ok(Ok(Err(cause))) => Err(Error::Unavailable(cause.into())),
             Ok(Err(cause)) => Err(Error::Internal(cause.into())),

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -138,13 +139,16 @@ impl Events {
     }
 }
 
-/// A short text that is the same for all instances of this deployment, and for no other: app and host of the platform.
+/// A short text that is the same for all instances of this deployment, and for no other: app, secret and host of the
+/// platform.
 fn deployment(settings: &Settings) -> String {
     let mut digest = Sha256::new();
+    let app = settings.apps.get(DEFAULT_APP);
     for part in [
         settings.dingtalk.corp_id.as_str(),
         settings.dingtalk.api_url.as_str(),
         app_key(settings),
+        app.map_or("", |app| app.app_secret.expose_secret()),
     ] {
         digest.update(part.len().to_be_bytes());
         digest.update(part);

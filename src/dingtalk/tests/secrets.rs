@@ -191,16 +191,25 @@ async fn the_lease_of_a_dead_instance_is_waited_for_only_so_long() {
         client(&platform, cache.clone(), clock.clone()),
         client(&platform, cache, clock),
     );
+    let (kill, killed) = tokio::sync::oneshot::channel::<()>();
     let death = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .unwrap();
-        let asking = async { tokio::time::timeout(Duration::from_millis(300), dying.jsapi_ticket("default")).await };
-        assert!(runtime.block_on(asking).is_err());
+        runtime.block_on(async {
+            tokio::select! {
+                _ = dying.jsapi_ticket("default") => panic!("the platform is silent"),
+                killed = killed => killed.unwrap(),
+            }
+        });
         runtime.shutdown_background();
     });
+    while platform.count(TICKET) == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    kill.send(()).unwrap();
     tokio::task::spawn_blocking(move || death.join().unwrap())
         .await
         .unwrap();

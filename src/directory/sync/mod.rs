@@ -107,13 +107,23 @@ impl Sync {
         let Some(lease) = Lease::take(&roster.database, &roster.corp_id, &roster.clock).await? else {
             return Err(SyncError::Busy);
         };
-        let outcome = if wanted.dry_run {
-            self.work(wanted, None, progress).await
-        } else {
-            self.record(wanted, &lease, progress).await
+        let outcome = match self.done_before(wanted).await {
+            Ok(Some(state)) => Err(SyncError::Done(state)),
+            Ok(None) if wanted.dry_run => self.work(wanted, None, progress).await,
+            Ok(None) => self.record(wanted, &lease, progress).await,
+            Err(cause) => Err(cause.into()),
         };
         lease.release().await;
         outcome
+    }
+
+    /// How a run ended that has done what is wanted, between the look at whether it is and the lease.
+    async fn done_before(&self, wanted: Wanted) -> Result<Option<State>, Error> {
+        match (wanted.cause, wanted.since, self.period()) {
+            (Cause::Event, Some(since), _) => self.journal.ended_since(since).await,
+            (Cause::Schedule, _, Some(every)) if !self.journal.is_due(every).await? => Ok(Some(State::Done)),
+            _ => Ok(None),
+        }
     }
 
     /// The last runs, the latest first.
@@ -143,7 +153,7 @@ impl Sync {
 
     /// Syncs whenever it is time and no other instance does, until told to stop.
     pub async fn follow(self, stop: CancellationToken) {
-        let Some(every) = self.every.and_then(|every| TimeDelta::from_std(every).ok()) else {
+        let Some(every) = self.period() else {
             return;
         };
         let wanted = Wanted {
@@ -169,6 +179,10 @@ impl Sync {
         }
     }
 
+    fn period(&self) -> Option<TimeDelta> {
+        TimeDelta::from_std(self.every?).ok()
+    }
+
     async fn run_by_schedule(&self, wanted: Wanted) {
         match self.run(wanted, &watch::Sender::default()).await {
             Ok(report) if report.stopped => tracing::error!(
@@ -176,7 +190,7 @@ impl Sync {
                 "too many employees have left to believe it: nothing is written; see `sync --dry-run`, then `sync --yes`"
             ),
             Ok(report) => tracing::info!(counts = ?report.counts, "the directory is in line with DingTalk"),
-            Err(SyncError::Busy) => {}
+            Err(SyncError::Busy | SyncError::Done(_)) => {}
             Err(cause) => tracing::warn!(%cause, "the sync did not come to its end"),
         }
     }

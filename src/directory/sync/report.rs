@@ -3,7 +3,7 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::run::Counts;
+use super::run::{Counts, State};
 use super::sync_change::SyncChange;
 use crate::error::Error;
 
@@ -56,6 +56,9 @@ pub enum SyncError {
     /// Another instance syncs.
     #[error("another sync is running")]
     Busy,
+    /// Another instance has done just now what was wanted, and it ended like this.
+    #[error("another sync has just done it")]
+    Done(State),
     /// Another instance took over, because this one was not heard of for too long.
     #[error("another instance has taken this sync over")]
     Overtaken,

@@ -7,6 +7,8 @@ mod scale;
 use std::time::{Duration, Instant};
 
 use dingtalk_sso::directory::reread::Reread;
+use dingtalk_sso::directory::sync::Wanted;
+use dingtalk_sso::directory::sync::report::SyncError;
 use dingtalk_sso::directory::sync::run::{Cause, State};
 use dingtalk_sso::directory::sync::sync_change::{Kind, What};
 use sea_orm::ConnectionTrait as _;
@@ -14,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::harness::Harness;
 use crate::stored::stored;
-use runs::{LOOK, WRITE, sync};
+use runs::{LOOK, WRITE, run, sync};
 
 #[tokio::test]
 async fn a_sync_brings_everybody_and_a_second_one_writes_nothing() {
@@ -181,6 +183,36 @@ async fn holders(sso: &Harness) -> Value {
             )
         })
         .collect()
+}
+
+#[tokio::test]
+async fn what_another_sync_has_done_since_is_not_done_again() {
+    // No service is started, which would sync by itself.
+    let sso = Harness::prepared(&[("DIRECTORY__SYNC_EVERY_S", "3600")]).await;
+    sso.command(&["migrate", "up"]).await;
+    let (one, other) = (sso.elsewhere().await, sso.elsewhere().await);
+    let wanted = sso.clock.now();
+    sync(&one, WRITE).await;
+    let by_event = Wanted {
+        cause: Cause::Event,
+        since: Some(wanted),
+        ..WRITE
+    };
+    let by_schedule = Wanted {
+        cause: Cause::Schedule,
+        ..WRITE
+    };
+    for wanted in [by_event, by_schedule] {
+        let outcome = run(&other, wanted).await;
+        assert!(matches!(outcome, Err(SyncError::Done(State::Done))), "{outcome:?}");
+    }
+    sso.advance_s(3600);
+    let later = Wanted {
+        since: Some(sso.clock.now()),
+        ..by_event
+    };
+    assert!(run(&other, later).await.is_ok());
+    assert!(run(&one, WRITE).await.is_ok(), "an administrator is not told to wait");
 }
 
 #[tokio::test]
