@@ -19,12 +19,17 @@ BINARY = os.environ.get("DINGTALK_SSO_BINARY", str(ROOT / "target/debug/dingtalk
 DOMAIN = "company.localhost"
 
 
+# Ports that were given to somebody, who may bind them only later.
+given = set()
+
+
 def free_port():
     """A port below the range from which the kernel takes the ports of outgoing connections."""
     while True:
         port = random.randrange(20000, 32000)
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) != 0:
+            if port not in given and probe.connect_ex(("127.0.0.1", port)) != 0:
+                given.add(port)
                 return port
 
 

@@ -94,7 +94,7 @@ impl Harness {
             ("DINGTALK__OAPI_URL", simulator.url()),
             ("DINGTALK__API_URL", simulator.url()),
             ("JSAPI__ALLOWED_ORIGINS", "https://page.example".to_owned()),
-            ("DINGTALK__TIMEOUT_MS", "1000".to_owned()),
+            ("DINGTALK__TIMEOUT_MS", "5000".to_owned()),
             ("DIRECTORY__SYNC_EVERY_S", "0".to_owned()),
             ("DIRECTORY__CALLS_PER_SECOND", "10000".to_owned()),
         ];
@@ -239,7 +239,7 @@ impl Harness {
         answer.expect("the simulator").body
     }
 
-    /// Shows a fault at a path of the platform from now on; a `delay` outlasts the time limit of a call.
+    /// Shows a fault at a path of the platform from now on; a `delay` lasts three seconds.
     pub(crate) async fn fault(&self, path: &str, kind: &str) {
         let fault = json!({"path": path, "kind": kind, "delay_ms": 3000});
         let request = self.client.post(format!("{}/_/faults", self.simulator.url()));

@@ -53,9 +53,14 @@ struct End {
     sent: u64,
 }
 
+/// A service that waits for the platform for a second at the most.
+async fn impatient() -> Harness {
+    Harness::with(&[("DINGTALK__TIMEOUT_MS", "1000")]).await
+}
+
 /// Signs a known person in with a fault in force at one call, then without it.
 async fn with_fault(path: &str, kind: &'static str) -> End {
-    let sso = Harness::start().await;
+    let sso = impatient().await;
     assert_eq!(sso.log_in("manager01").await.status, 200);
     if [TOKEN, TICKET].contains(&path) {
         // Both have run out, and are fetched anew by the next login.
@@ -156,7 +161,7 @@ async fn for_a_department_that_cannot_be_read_no_login_fails() {
 
 #[tokio::test]
 async fn many_departments_that_do_not_come_delay_a_login_no_longer_than_one() {
-    let sso = Harness::start().await;
+    let sso = impatient().await;
     assert_eq!(sso.log_in("manager01").await.status, 200);
     let everywhere = json!([101, 200, 201, 300, 301, 400, 401, 500]);
     sso.company(
@@ -221,7 +226,7 @@ async fn somebody_who_left_is_not_of_the_organisation() {
 
 #[tokio::test]
 async fn a_platform_that_is_away_is_told_of_in_time_and_found_again() {
-    let sso = Harness::start().await;
+    let sso = impatient().await;
     assert_eq!(sso.log_in("manager01").await.status, 200);
     for kind in ["delay", "html", "reset_after"] {
         sso.fault("*", kind).await;

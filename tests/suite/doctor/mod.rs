@@ -170,6 +170,7 @@ async fn a_platform_that_is_silent_does_not_hold_the_doctor_up() {
     let mut ward = Ward::with(&[]);
     ward.set("DINGTALK__OAPI_URL", &url);
     ward.set("DINGTALK__API_URL", &url);
+    ward.set("DINGTALK__TIMEOUT_MS", "500");
     let began = std::time::Instant::now();
     let report = ward.examined().await;
     assert!(began.elapsed().as_secs() < 10);

@@ -95,7 +95,6 @@ impl Ward {
             ("DINGTALK__AGENT_ID", "77001"),
             ("DINGTALK__OAPI_URL", &url),
             ("DINGTALK__API_URL", &url),
-            ("DINGTALK__TIMEOUT_MS", "500"),
             ("HTTP__PUBLIC_URL", "https://sso.example"),
         ];
         let env = env.map(|(name, value)| (format!("SSO_{name}"), value.to_owned()));

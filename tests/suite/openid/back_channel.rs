@@ -86,8 +86,8 @@ async fn a_delivery_outlives_the_process() {
     hearing.has_heard(1).await;
     sso.kill().await;
     hearing.answer(200);
-    sso.start_process().await;
     let heard = hearing.heard().len();
+    sso.start_process().await;
     hearing.has_heard(heard + 1).await;
     nothing_is_left(&sso).await;
 }

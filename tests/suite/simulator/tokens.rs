@@ -19,7 +19,7 @@ async fn both_families_give_one_token_which_a_repeat_prolongs() {
         new.body,
         json!({"accessToken": old.body["access_token"], "expireIn": 7200})
     );
-    platform.advance_s(7199);
+    platform.advance_s(7198);
     let newest =
         json!({"client_id": "dingdemoappkey", "client_secret": "demo-app-secret", "grant_type": "client_credentials"});
     let newest = platform.post("/v1.0/oauth2/dingdemo0001/token", &newest).await;
@@ -231,10 +231,10 @@ async fn an_auth_code_ends_after_five_minutes() {
         platform.auth_code("manager01").await,
         platform.auth_code("manager01").await,
     );
-    platform.advance_s(299);
+    platform.advance_s(298);
     let path = "/topapi/v2/user/getuserinfo";
     assert_eq!(platform.topapi(path, json!({"code": early})).await["errcode"], 0);
-    platform.advance_s(1);
+    platform.advance_s(2);
     assert_eq!(platform.topapi(path, json!({"code": late})).await["errcode"], 40078);
     assert_eq!(platform.topapi(path, json!({})).await["errcode"], 41026);
 }
