@@ -147,7 +147,7 @@ fn deployment(settings: &Settings) -> String {
     for part in [
         settings.dingtalk.corp_id.as_str(),
         settings.dingtalk.api_url.as_str(),
-        app_key(settings),
+        app.map_or("", |app| &app.app_key),
         app.map_or("", |app| app.app_secret.expose_secret()),
     ] {
         digest.update(part.len().to_be_bytes());
