@@ -77,7 +77,13 @@ impl Role {
                     name: role.name,
                     power: role.power,
                 };
-                let rows: Vec<Row> = roles.into_iter().map(&mut row).collect();
+                let mut rows: Vec<Row> = roles.into_iter().map(&mut row).collect();
+                // What DingTalk brings to people may allow nothing here yet.
+                rows.extend(holders.into_iter().map(|(name, holders)| Row {
+                    name,
+                    power: Vec::new(),
+                    holders,
+                }));
                 list(json, &rows, &["ROLE", "POWER", "HOLDERS"], |row| {
                     vec![row.name.clone(), row.power.join(" "), some_of(&row.holders)]
                 })?;

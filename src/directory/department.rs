@@ -61,14 +61,20 @@ pub(super) async fn all(db: &impl ConnectionTrait, corp_id: &str) -> Result<Vec<
 /// such locks: a branch or a path follows from other rows, so that one writer works at a time. The lowest is the root's,
 /// or another where the root is not to be seen.
 pub(super) async fn lock_all(transaction: &impl ConnectionTrait, corp_id: &str) -> Result<Vec<Model>, DbErr> {
-    Entity::find()
-        .filter(Column::CorpId.eq(corp_id))
-        .order_by_asc(Column::Id)
-        .limit(1)
-        .lock_exclusive()
-        .one(transaction)
-        .await?;
-    all(transaction, corp_id).await
+    loop {
+        let locked = Entity::find()
+            .filter(Column::CorpId.eq(corp_id))
+            .order_by_asc(Column::Id)
+            .limit(1)
+            .lock_exclusive()
+            .one(transaction)
+            .await?;
+        let rows = all(transaction, corp_id).await?;
+        // Else another writer, who was waited for, has added a lower one or taken this one away.
+        if locked.map(|row| row.id) == rows.first().map(|row| row.id) {
+            return Ok(rows);
+        }
+    }
 }
 
 /// How many departments there are, and when one of them last changed: together they differ after every change.

@@ -143,9 +143,11 @@ impl Departments {
         }
     }
 
-    /// What has to be asked for on the way up from a department, itself included.
-    pub(super) fn lacking(&self, tree: &Tree, id: i64) -> Option<i64> {
-        tree.missing(id).filter(|missing| !self.0.hidden.is_hidden(*missing))
+    /// What an app has to ask for on the way up from a department, itself included; none where it was told a moment ago
+    /// that it does not see it.
+    pub(super) fn lacking(&self, app: &str, tree: &Tree, id: i64) -> Option<i64> {
+        tree.missing(id)
+            .filter(|missing| !self.0.hidden.is_hidden(app, *missing))
     }
 
     /// Asks for whatever is lacking on the way up from a department, itself included; false where the platform gives
@@ -158,7 +160,7 @@ impl Departments {
         told: &mut BTreeMap<i64, Told>,
     ) -> bool {
         for _ in 0..MAX_DEPTH {
-            let Some(missing) = self.lacking(tree, id) else {
+            let Some(missing) = self.lacking(app, tree, id) else {
                 break;
             };
             let as_of = self.0.clock.now();
@@ -172,7 +174,7 @@ impl Departments {
                     tracing::warn!(department = missing, %cause, "the department cannot be read from DingTalk");
                     let hidden = matches!(cause, DingTalkError::OutsideRange { .. });
                     if hidden {
-                        self.0.hidden.note(missing);
+                        self.0.hidden.note(app, missing);
                     }
                     return hidden || matches!(cause, DingTalkError::NotFound { .. });
                 }

@@ -49,9 +49,9 @@ impl Learning {
         }))
     }
 
-    /// Fetches departments that are not known yet, with their ancestors, and keeps them: one login at a time, for
-    /// most wait for the same ones. What the platform does not give in time is left out with a warning: no login
-    /// fails for it, and the next one asks again.
+    /// Fetches departments that are not known yet, with those of their ancestors that the app may see, and keeps them: one
+    /// login at a time, for most wait for the same ones. What the platform does not give in time is left out with a warning:
+    /// no login fails for it, and the next one asks again.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database is away.
@@ -61,7 +61,7 @@ impl Learning {
         let tree = house.departments.tree();
         let mut incomplete: BTreeSet<i64> = ids
             .into_iter()
-            .filter(|id| house.departments.lacking(&tree, *id).is_some())
+            .filter(|id| house.departments.lacking(app, &tree, *id).is_some())
             .collect();
         if incomplete.is_empty() {
             return Ok(());
@@ -88,7 +88,7 @@ impl Learning {
             (None, Ok(_)) => {}
         }
         let mut tree = (*house.departments.tree()).clone();
-        incomplete.retain(|id| house.departments.lacking(&tree, *id).is_some());
+        incomplete.retain(|id| house.departments.lacking(app, &tree, *id).is_some());
         let mut told = BTreeMap::new();
         let ask = self.ask(app, &incomplete, &mut tree, &mut told);
         let whole = timeout_at(began + LEARN_FOR, ask).await.unwrap_or_else(|_elapsed| {

@@ -47,7 +47,9 @@ impl Roles {
                     holders.entry(role).or_default().insert(userid.clone());
                 }
             }
-            for admin in &self.0.admins {
+            let known = employee::find_many(db, &self.0.corp_id, &self.0.admins).await?;
+            let has_left = |userid: &String| known.iter().any(|row| row.userid == *userid && row.left_at.is_some());
+            for admin in self.0.admins.iter().filter(|userid| !has_left(userid)) {
                 holders.entry(ADMIN.to_owned()).or_default().insert(admin.clone());
             }
             Ok(holders)

@@ -139,8 +139,8 @@ impl Events {
     }
 }
 
-/// A short text that is the same for all instances of this deployment, and for no other: app, secret and host of the
-/// platform.
+/// A short text that is the same for all instances of this deployment, and for no other: company, app, its secret, and
+/// host of the platform.
 fn deployment(settings: &Settings) -> String {
     let mut digest = Sha256::new();
     let app = settings.apps.get(DEFAULT_APP);

@@ -250,8 +250,8 @@ impl Login {
         let (session, _) = sessions.family_of_token(refresh_token).await?.ok_or(NOT_GOOD)?;
         // Read before the token is used: where the database goes away in between, nothing is lost.
         let person = match self.0.people.read(&session.subject).await {
-            Err(error @ Error::Unavailable(_)) => return Err(error),
-            person => person,
+            person @ (Ok(_) | Err(Error::EmployeeDisabled | Error::InvalidToken(_))) => person,
+            Err(error) => return Err(error),
         };
         let session = sessions.rotate(refresh_token, holder).await?;
         if let Err(Error::EmployeeDisabled) = person {

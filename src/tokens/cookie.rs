@@ -1,4 +1,7 @@
 //! The cookie of a browser that signed in: how it is set, and how a request's is read.
+//!
+//! Names are read as they come, and never percent-decoded: browsers look for the prefixes that guard a cookie in the name
+//! as it is written.
 
 use std::sync::Arc;
 
@@ -15,7 +18,7 @@ use crate::error::Error;
 const LONGEST: usize = 256;
 
 /// The most bindings of one browser that are looked at.
-const BINDINGS: usize = 8;
+const BINDINGS: usize = 32;
 
 /// How our cookies are set.
 #[derive(Debug, Clone)]
@@ -59,11 +62,10 @@ impl CookieForm {
     }
 
     /// A cookie that binds a sign-in under way to its browser: for our own host, and gone when the browser is closed. Each
-    /// value has a name of its own: tabs that are opened at once do not know of one another, and all may be signed in by.
+    /// value has a name of its own: tabs that are opened at once do not know of one another, and each may be signed in by.
     #[must_use]
     pub fn binding(&self, value: String) -> Cookie<'static> {
-        let name: String = self.binding_name().chars().chain(value.chars().take(8)).collect();
-        Cookie::build(name, value)
+        Cookie::build(self.binding_name(&value), value)
             .path("/")
             .http_only(true)
             .secure(self.secure)
@@ -74,12 +76,14 @@ impl CookieForm {
     /// What binds the sign-ins that are under way in the browser of a request.
     #[must_use]
     pub fn bound(&self, request: &HttpRequest) -> Vec<String> {
-        let name = self.binding_name();
-        let Ok(cookies) = request.cookies() else {
+        let Ok(cookies) = request.cookies_raw() else {
             return Vec::new();
         };
-        let bindings = cookies.iter().filter(|cookie| cookie.name().starts_with(&name));
-        bindings.filter_map(checked).take(BINDINGS).collect()
+        let values = cookies.iter().filter_map(|cookie| {
+            let ours = checked(cookie).filter(|value| cookie.name() == self.binding_name(value));
+            ours.map(str::to_owned)
+        });
+        values.take(BINDINGS).collect()
     }
 
     /// The living session of the browser of a request.
@@ -87,8 +91,9 @@ impl CookieForm {
     /// # Errors
     /// [`Error::Unavailable`] when it is not known here and the database is away.
     pub async fn session(&self, request: &HttpRequest, tokens: &Tokens) -> Result<Option<Arc<session::Model>>, Error> {
-        match value(request, &self.name) {
-            Some(value) => tokens.browser_session(&value).await,
+        let cookie = request.cookie_raw(&self.name);
+        match cookie.as_ref().and_then(checked) {
+            Some(value) => tokens.browser_session(value).await,
             None => Ok(None),
         }
     }
@@ -96,12 +101,13 @@ impl CookieForm {
     /// Whether a request carries the cookie of a browser that signed in, whatever it is worth.
     #[must_use]
     pub fn is_presented(&self, request: &HttpRequest) -> bool {
-        request.cookie(&self.name).is_some()
+        request.cookie_raw(&self.name).is_some()
     }
 
-    fn binding_name(&self) -> String {
+    fn binding_name(&self, value: &str) -> String {
         let prefix = if self.secure { "__Host-" } else { "" };
-        format!("{prefix}dingtalk_sso_signing_in_")
+        let beginning: String = value.chars().take(8).collect();
+        format!("{prefix}dingtalk_sso_signing_in_{beginning}")
     }
 
     fn cookie(&self, value: String, max_age_s: i64) -> Cookie<'static> {
@@ -120,10 +126,6 @@ impl CookieForm {
     }
 }
 
-fn value(request: &HttpRequest, name: &str) -> Option<String> {
-    checked(&request.cookie(name)?)
-}
-
-fn checked(cookie: &Cookie<'_>) -> Option<String> {
-    Some(cookie.value().to_owned()).filter(|value| !value.is_empty() && value.len() <= LONGEST)
+fn checked<'a>(cookie: &'a Cookie<'_>) -> Option<&'a str> {
+    Some(cookie.value()).filter(|value| !value.is_empty() && value.len() <= LONGEST)
 }

@@ -206,9 +206,12 @@ async fn the_lease_of_a_dead_instance_is_waited_for_only_so_long() {
         });
         runtime.shutdown_background();
     });
-    while platform.count(TICKET) == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let asked = async {
+        while platform.count(TICKET) == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), asked).await.unwrap();
     kill.send(()).unwrap();
     tokio::task::spawn_blocking(move || death.join().unwrap())
         .await

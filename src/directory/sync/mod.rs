@@ -121,7 +121,9 @@ impl Sync {
     async fn done_before(&self, wanted: Wanted) -> Result<Option<State>, Error> {
         match (wanted.cause, wanted.since, self.period()) {
             (Cause::Event, Some(since), _) => self.journal.ended_since(since).await,
-            (Cause::Schedule, _, Some(every)) if !self.journal.is_due(every).await? => Ok(Some(State::Done)),
+            (Cause::Schedule, _, Some(every)) if !self.journal.is_due(every).await? => {
+                Ok(self.journal.history(1).await?.pop().map(|run| run.state))
+            }
             _ => Ok(None),
         }
     }

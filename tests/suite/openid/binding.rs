@@ -1,5 +1,7 @@
 //! Sign-ins belong to the browser that began them: login CSRF, session fixation.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::application::Application;
@@ -173,4 +175,27 @@ async fn tabs_that_were_opened_at_once_can_all_be_signed_in_by() {
         let back = browser.come_back(&sso, &state, &code).await;
         assert!(parameter(back.sent_to(), "code").is_some(), "{back:?}");
     }
+}
+
+#[tokio::test]
+async fn a_cookie_that_a_neighbouring_host_writes_by_another_spelling_is_not_ours() {
+    let sso = Harness::start().await;
+    let app = Application::added(&sso, "app", &[]).await;
+    let path = app.authorize(&[]);
+    let mut attacker = Browser::outside();
+    let state = attacker.asked_to_sign_in(&sso, &path).await;
+    // Browsers keep a neighbour from writing a cookie whose name begins with `__Host-`, and from no other.
+    let planted = |cookies: &BTreeMap<String, String>| {
+        let spelt = |(name, value): (&String, &String)| (name.replacen("__Host-", "%5F%5FHost-", 1), value.clone());
+        cookies.iter().map(spelt).collect::<BTreeMap<String, String>>()
+    };
+    let mut victim = Browser::outside();
+    victim.cookies = planted(&attacker.cookies);
+    let code = page_code(&sso, "user00001").await;
+    let page = victim.come_back(&sso, &state, &code).await;
+    assert_eq!((page.status, page.code()), (400, 1101), "{page:?}");
+    attacker.come_back(&sso, &state, &code).await;
+    assert!(attacker.cookies.contains_key(SESSION));
+    victim.cookies = planted(&attacker.cookies);
+    victim.asked_to_sign_in(&sso, &path).await;
 }

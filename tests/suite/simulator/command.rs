@@ -75,7 +75,7 @@ async fn a_program_that_is_started_with_few_files_serves_more_connections_all_th
     let (_running, url, _lines) = started(few).await;
     let address = url.trim_start_matches("http://");
     let mut held = Vec::new();
-    for _ in 0..200 {
+    for _ in 0..100 {
         held.push(TcpStream::connect(address).await.expect("a connection"));
     }
     let asked = timeout(Duration::from_secs(10), reqwest::get(format!("{url}/_/calls"))).await;

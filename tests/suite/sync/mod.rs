@@ -165,6 +165,11 @@ async fn labels_and_administrators_bring_roles_and_take_nothing_that_was_granted
     sso.command(&["role", "revoke", "user00020", "finance"]).await;
     assert_eq!(roles("user00020").await, ["finance"]);
     assert_eq!(holders(&sso).await["lead"], json!(["user00021"]));
+    assert_eq!(
+        holders(&sso).await["finance"],
+        json!(["user00020"]),
+        "which allows nothing here"
+    );
     let table = sso.command(&["role", "list"]).await;
     let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(rows[1], ["admin", "admin", "manager01", "user00001"]);
