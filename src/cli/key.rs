@@ -69,6 +69,7 @@ impl Key {
                     return Err(anyhow::anyhow!("there is no key yet: `serve` makes the first").into());
                 }
                 let life = chrono::TimeDelta::from_std(settings.tokens.access_ttl)?;
+                let from = |moment: chrono::DateTime<chrono::Utc>| moment.format("%Y-%m-%d %H:%M:%S UTC");
                 let mut pending = Vec::new();
                 for algorithm in wanted {
                     match keys::rotate(&database, &sealer, algorithm, life, now).await? {
@@ -76,12 +77,12 @@ impl Key {
                             "{}: {} is published from now on and signs from {}",
                             algorithm.name(),
                             key.kid,
-                            key.signs_from.format("%Y-%m-%d %H:%M:%S UTC")
+                            from(key.signs_from)
                         )),
                         Rotation::Pending(signs_from) => pending.push(format!(
                             "the next key of {} is published already and signs from {}",
                             algorithm.name(),
-                            signs_from.format("%Y-%m-%d %H:%M:%S UTC")
+                            from(signs_from)
                         )),
                     }
                 }

@@ -12,11 +12,12 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use moka::sync::Cache as Known;
-use sea_orm::{ConnectionTrait, DbErr, SqlErr};
+use sea_orm::{ConnectionTrait, DbErr};
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::database::failure::is_duplicate;
 use crate::database::{self, Database};
 use crate::error::{Error, OAuthError};
 use application::{Application, Registration};
@@ -145,7 +146,7 @@ impl Clients {
         match added.await {
             Ok(()) => Ok(secret),
             // By somebody else since the look above.
-            Err(Error::Internal(cause)) if is_duplicate(&cause) => Err(taken(&id)),
+            Err(Error::Internal(cause)) if cause.downcast_ref().is_some_and(is_duplicate) => Err(taken(&id)),
             Err(cause) => Err(cause),
         }
     }
@@ -220,11 +221,6 @@ impl Clients {
 
 fn taken(id: &str) -> Error {
     Error::InvalidRequest(format!("there is a client {id} already"))
-}
-
-fn is_duplicate(cause: &anyhow::Error) -> bool {
-    let cause = cause.downcast_ref::<DbErr>().and_then(DbErr::sql_err);
-    matches!(cause, Some(SqlErr::UniqueConstraintViolation(_)))
 }
 
 /// Those of `ids` that want to hear of logouts.

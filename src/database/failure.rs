@@ -2,7 +2,7 @@
 
 use sea_orm::sqlx::error::DatabaseError;
 use sea_orm::sqlx::mysql::MySqlDatabaseError;
-use sea_orm::{DbErr, RuntimeErr};
+use sea_orm::{DbErr, RuntimeErr, SqlErr};
 
 use crate::error::Error;
 
@@ -50,6 +50,12 @@ pub fn is_conflict(error: &DbErr) -> bool {
         let class = cause.code();
         class.is_some_and(|code| matches!(&*code, "40001" | "40P01")) || mysql_number(cause) == Some(RECORD_CHANGED)
     })
+}
+
+/// Whether a row was not added because there is one like it: somebody else was faster.
+#[must_use]
+pub fn is_duplicate(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }
 
 /// MySQL's own number of a failure, for which its SQLSTATE is a general one (HY000).

@@ -3,6 +3,7 @@
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use subtle::ConstantTimeEq as _;
 use url::Url;
 
 use super::attempts::Does;
@@ -34,7 +35,8 @@ impl Registration {
     #[must_use]
     pub fn has_keys(&self, token: Option<&SecretString>, aes_key: Option<&SecretString>) -> [bool; 2] {
         let same = |theirs: &SecretString, ours: Option<&SecretString>| {
-            ours.is_some_and(|ours| ours.expose_secret() == theirs.expose_secret())
+            let theirs = theirs.expose_secret().as_bytes();
+            ours.is_some_and(|ours| ours.expose_secret().as_bytes().ct_eq(theirs).into())
         };
         [same(&self.token, token), same(&self.aes_key, aes_key)]
     }

@@ -143,12 +143,12 @@ impl Events {
 /// host of the platform.
 fn deployment(settings: &Settings) -> String {
     let mut digest = Sha256::new();
-    let app = settings.apps.get(DEFAULT_APP);
+    let (app_key, app_secret) = credentials(settings);
     for part in [
         settings.dingtalk.corp_id.as_str(),
         settings.dingtalk.api_url.as_str(),
-        app.map_or("", |app| &app.app_key),
-        app.map_or("", |app| app.app_secret.expose_secret()),
+        app_key,
+        app_secret,
     ] {
         digest.update(part.len().to_be_bytes());
         digest.update(part);
@@ -156,8 +156,10 @@ fn deployment(settings: &Settings) -> String {
     URL_SAFE_NO_PAD.encode(digest.finalize().get(..12).unwrap_or_default())
 }
 
-fn app_key(settings: &Settings) -> &str {
-    settings.apps.get(DEFAULT_APP).map_or("", |app| &app.app_key)
+/// App key and secret of the app to which events come; nothing where there is none.
+fn credentials(settings: &Settings) -> (&str, &str) {
+    let app = settings.apps.get(DEFAULT_APP);
+    app.map_or(("", ""), |app| (&app.app_key, app.app_secret.expose_secret()))
 }
 
 /// The envelopes of the subscription that the settings name.
@@ -167,7 +169,7 @@ fn envelopes(settings: &Settings) -> anyhow::Result<Envelopes> {
     let aes_key = events.aes_key.as_ref().context("events.aes_key is missing")?;
     let owners = match &events.owner_key {
         Some(owner) => vec![owner.clone()],
-        None => vec![app_key(settings).to_owned(), settings.dingtalk.corp_id.clone()],
+        None => vec![credentials(settings).0.to_owned(), settings.dingtalk.corp_id.clone()],
     };
     Ok(Envelopes::new(token, aes_key, owners)?)
 }

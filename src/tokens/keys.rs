@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{DatabaseTransaction, DbErr, SqlErr};
+use sea_orm::{DatabaseTransaction, DbErr};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -13,6 +13,7 @@ use super::key_pair::{self, KeyPair};
 use super::seal::Sealer;
 use super::signing_key;
 use crate::config::tokens::Algorithm;
+use crate::database::failure::is_duplicate;
 use crate::database::{self, Database};
 use crate::error::Error;
 
@@ -241,10 +242,7 @@ async fn store(
             Ok(()) => transaction.commit().await.map(|()| true),
             Err(cause) => {
                 transaction.rollback().await?;
-                match cause.sql_err() {
-                    Some(SqlErr::UniqueConstraintViolation(_)) => Ok(false),
-                    _ => Err(cause),
-                }
+                if is_duplicate(&cause) { Ok(false) } else { Err(cause) }
             }
         }
     })

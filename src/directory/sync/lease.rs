@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::ActiveValue::Set;
+use sea_orm::QuerySelect as _;
 use sea_orm::entity::prelude::*;
-use sea_orm::{QuerySelect as _, SqlErr};
 use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::clock::Clock;
+use crate::database::failure::is_duplicate;
 use crate::database::{self, Database};
 use crate::error::Error;
 
@@ -61,9 +62,7 @@ impl Lease {
             match known {
                 None => match Entity::insert(row).exec_without_returning(&transaction).await {
                     // Another instance has added the row at the same time.
-                    Err(cause) if matches!(cause.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
-                        return Ok(false);
-                    }
+                    Err(cause) if is_duplicate(&cause) => return Ok(false),
                     added => _ = added?,
                 },
                 Some(known) if known.until <= now => _ = row.update(&transaction).await?,

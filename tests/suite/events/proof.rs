@@ -164,7 +164,7 @@ async fn ten_thousand_events_in_disorder_survive_a_kill_and_leave_what_is() {
     assert_eq!(tally["callback"]["failed"], json!(0), "{tally}");
     // On a machine that stood still for a moment a few are, and are repeated.
     let late = tally["callback"]["late"].as_u64().expect("a number");
-    assert!(late * 1000 <= 10_000, "{tally}");
+    assert!(late <= 10, "{tally}");
     assert_eq!(
         tally["callback"]["acknowledged"], tally["callback"]["events"],
         "{tally}"
